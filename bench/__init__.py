@@ -1,0 +1,1 @@
+"""Measures the token path beside the floor of the same stack, in one run: `make bench`."""

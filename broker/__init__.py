@@ -1,0 +1,1 @@
+"""ACT: settings, services, and every surface: API, connect pages, admin, tasks, commands."""

@@ -1,0 +1,170 @@
+"""What staff may do to a connection: each verb calls one service, and says in plain words what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib import messages
+
+from broker.errors import BrokerError
+from broker.services import renew, revoke, sessions
+from broker.services.plain_words import STATE_WORDS
+from broker.services.renewal_outcomes import Outcome
+from broker.services.sessions import Link
+from tenants import audit
+from tenants.audit import Actor
+from tenants.errors import TenantsError
+from tenants.models import Connection, CredentialOrphan, RenewalSlot, State
+
+OUTCOMES: dict[Outcome, tuple[int, str]] = {
+    Outcome.RENEWED: (messages.SUCCESS, "The tokens were renewed; the connection works."),
+    Outcome.FRESH: (messages.INFO, "Nothing to do: the tokens have been renewed in the meantime."),
+    Outcome.BUSY: (messages.INFO, "A renewal is running right now. Load this page again in a few seconds."),
+    Outcome.SUSPECT: (
+        messages.WARNING,
+        "The provider refused to renew. The broker asks once more by itself before the customer is bothered; look "
+        "again in a minute.",
+    ),
+    Outcome.DEAD: (
+        messages.ERROR,
+        "The provider no longer accepts this connection: the customer must connect again. Make a repair link.",
+    ),
+    Outcome.CLIENT_REJECTED: (
+        messages.ERROR,
+        "The provider refuses our own registration. Tell the operators; the customer can do nothing.",
+    ),
+    Outcome.UNAVAILABLE: (
+        messages.WARNING,
+        "The provider did not answer as it should. The broker tries again by itself.",
+    ),
+    Outcome.UNSUPPORTED: (
+        messages.ERROR,
+        "This provider cannot renew. The customer connects again with a repair link.",
+    ),
+    Outcome.STORAGE_FAULT: (
+        messages.ERROR,
+        "The stored tokens cannot be opened. This is a fault of ours: tell the operators.",
+    ),
+    Outcome.FENCE_LOST: (
+        messages.WARNING,
+        "Somebody else changed the connection during the renewal. Load this page again to see how it stands.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a verb. `link` is shown once, on the page that answers the press of the button."""
+
+    level: int
+    text: str
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """Shape: `states` are those it makes sense in; `limit` is how many connections one press may touch."""
+
+    name: str
+    label: str
+    permission: str
+    states: frozenset[str]
+    run: Callable[[Connection, Actor], Done]
+    limit: int
+    confirm: bool = False
+
+
+def perform(verb: Verb, connection: Connection, actor: Actor) -> Done:
+    """Do it, unless the connection's state by now makes no sense of it. Effects: those of the verb's service."""
+    connection.refresh_from_db(fields=["state", "reason"])
+    if connection.state not in verb.states:
+        return Done(messages.WARNING, f"Not possible in the state “{STATE_WORDS[connection.state]}”.")
+    try:
+        return verb.run(connection, actor)
+    except BrokerError as error:
+        return Done(messages.ERROR, f"{error.title}. {error.detail}")
+    except TenantsError:
+        return Done(*OUTCOMES[Outcome.STORAGE_FAULT])
+
+
+def _renew(connection: Connection, actor: Actor) -> Done:
+    if not RenewalSlot.objects.filter(pk=connection.pk, state=RenewalSlot.State.SCHEDULED).exists():
+        return Done(
+            messages.WARNING,
+            "There is nothing to renew with: the provider gave no refresh token, or the token never ends.",
+        )
+    audit.record_for(connection, "staff.renew_requested", actor)
+    return Done(*OUTCOMES[renew.renew_now(connection.pk)])
+
+
+def _repair(connection: Connection, actor: Actor) -> Done:
+    link = sessions.repair_link(connection, actor=actor)
+    audit.record_for(connection, "staff.repair_link_shown", actor, session=str(link.session.pk))
+    return Done(messages.SUCCESS, "Here is the repair link.", link)
+
+
+def _disconnect(connection: Connection, actor: Actor) -> Done:
+    if revoke.disconnect(connection, actor=actor):
+        return Done(messages.SUCCESS, _ended_words(connection))
+    if revoke.pending_revocation(connection.pk):
+        return Done(
+            messages.WARNING,
+            "Disconnected here. The provider has not confirmed it yet; the broker keeps telling it for seven days.",
+        )
+    return Done(messages.WARNING, "Disconnected here. The provider offers no way to be told.")
+
+
+def _ended_words(connection: Connection) -> str:
+    told = CredentialOrphan.objects.filter(connection_id=connection.pk, outcome=CredentialOrphan.Outcome.REVOKED)
+    if told.exists():
+        return "Disconnected, and the provider confirmed that the tokens are revoked."
+    return "Disconnected. It held no tokens that could be opened, so there was nothing to revoke at the provider."
+
+
+def _suspend(connection: Connection, actor: Actor) -> Done:
+    revoke.suspend(connection, actor=actor)
+    return Done(messages.SUCCESS, "Suspended: no tokens are handed out or renewed until somebody resumes it.")
+
+
+def _resume(connection: Connection, actor: Actor) -> Done:
+    revoke.resume(connection, actor=actor)
+    return Done(messages.SUCCESS, "Resumed: it is renewed within seconds, and its tokens are handed out again.")
+
+
+_LIVE = frozenset({State.CONNECTED.value, State.DEGRADED.value})
+_ALL = frozenset(State.values)
+# Those that ask a provider take up to 15 s a connection, within one press of a button.
+_ASKS_PROVIDER, _LOCAL = 10, 100
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(name="renew", label="Renew now", permission="renew", states=_LIVE, run=_renew, limit=_ASKS_PROVIDER),
+        Verb(
+            name="repair",
+            label="Make a repair link",
+            permission="repair",
+            # Not while suspended: connecting again would end the suspension.
+            states=_ALL - {State.SUSPENDED.value},
+            run=_repair,
+            limit=_ASKS_PROVIDER,
+        ),
+        Verb(name="suspend", label="Suspend", permission="suspend", states=_LIVE, run=_suspend, limit=_LOCAL),
+        Verb(
+            name="resume",
+            label="Resume",
+            permission="suspend",
+            states=frozenset({State.SUSPENDED.value}),
+            run=_resume,
+            limit=_LOCAL,
+        ),
+        Verb(
+            name="disconnect",
+            label="Disconnect",
+            permission="disconnect",
+            states=_ALL - {State.DISCONNECTED.value},
+            run=_disconnect,
+            limit=_ASKS_PROVIDER,
+            confirm=True,
+        ),
+    )
+}

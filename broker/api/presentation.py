@@ -1,0 +1,63 @@
+"""Rows as the API shows them."""
+
+from typing import Any
+
+from broker.api.schemas import ConnectionOut, ConnectionSummary, ConnectSessionOut, TimelineEntry
+from broker.services import sessions
+from tenants.models import AuditEvent, Connection, ConnectSession
+
+_TIMELINE_LENGTH = 50
+
+
+def summary(row: Connection) -> ConnectionSummary:
+    """Shape: row with tenant and registration selected."""
+    return ConnectionSummary(**_summary(row))
+
+
+def _summary(row: Connection) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "tenant": row.tenant.slug,
+        "provider": row.provider_id,
+        "environment": row.registration.environment,
+        "label": row.label,
+        "state": row.state,
+        "reason": row.reason,
+        "reason_text": row.get_reason_display(),
+        "external_account": row.external_name,
+        "connected_at": row.connected_at,
+    }
+
+
+def connection(row: Connection) -> ConnectionOut:
+    """Shape: row with tenant, registration, credential and slot selected."""
+    credential, slot = getattr(row, "credential", None), getattr(row, "slot", None)
+    return ConnectionOut(
+        **_summary(row),
+        scopes_asked=row.scopes_asked,
+        scopes_granted=row.scopes_granted,
+        access_token_expires_at=credential.expires_at if credential else None,
+        version=credential.version if credential else None,
+        next_renewal_at=slot.due_at if slot else None,
+        timeline=timeline(row),
+    )
+
+
+def timeline(row: Connection) -> list[TimelineEntry]:
+    """The last events, newest first; the names of staff stay inside."""
+    events = AuditEvent.objects.filter(connection_id=row.id).order_by("-id")[:_TIMELINE_LENGTH]
+    return [
+        TimelineEntry(at=event.at, action=event.action, actor=event.actor_kind, detail=event.detail) for event in events
+    ]
+
+
+def connect_session(row: ConnectSession) -> ConnectSessionOut:
+    return ConnectSessionOut(
+        id=row.id,
+        tenant=row.tenant.slug,
+        providers=row.providers,
+        state=sessions.state_of(row),
+        outcome=row.outcome,
+        connection=row.connection_id,
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,140 @@
+"""What to tell the customer about each way a flow can end. The code is for support; the words are for people."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import AuthorizationRequest, ConnectSession
+
+Words = str | Promise
+
+
+class Turn(StrEnum):
+    """Who can do something now."""
+
+    NOBODY = "nobody"
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A title and a text; both may use %(provider)s, %(tenant)s and %(account)s."""
+
+    title: Words
+    text: Words
+    turn: Turn = Turn.CUSTOMER
+    over: bool = True
+
+
+_SIGN_IN = Outcome(
+    _("The sign-in was not finished"),
+    _("%(provider)s needs you to sign in and to answer its questions. Nothing was changed."),
+)
+_UNAVAILABLE = Outcome(
+    _("%(provider)s does not answer right now"),
+    _("This is not your fault, and nothing was changed. Wait a few minutes, then try again."),
+)
+_MISCONFIGURED = Outcome(
+    _("Something is not set up correctly"),
+    _("%(provider)s did not accept our request. This is not your fault, and trying again will not help."),
+    Turn.STAFF,
+)
+_UNTRUSTED = Outcome(
+    _("The answer could not be trusted"),
+    _("The answer that came back from %(provider)s was not as it should be, so we did not use it. Nothing was changed."),
+)
+OUTCOMES: dict[str, Outcome] = {
+    "connected": Outcome(_("Connected"), _("%(provider)s is now connected to %(tenant)s."), Turn.NOBODY),
+    "access_denied": Outcome(
+        _("You did not approve the access"),
+        _(
+            "Nothing was changed. If that was a mistake, try again and approve the access. If you were not allowed to, "
+            "ask an administrator of your company to do it."
+        ),
+    ),
+    "login_required": _SIGN_IN,
+    "interaction_required": _SIGN_IN,
+    "account_selection_required": _SIGN_IN,
+    "consent_required": Outcome(
+        _("Your approval is missing"),
+        _("%(provider)s needs your approval before it gives access. Nothing was changed."),
+    ),
+    "temporarily_unavailable": _UNAVAILABLE,
+    "server_error": _UNAVAILABLE,
+    "provider_unavailable": _UNAVAILABLE,
+    "account_mismatch": Outcome(
+        _("That was another company"),
+        _(
+            "You signed in with another company than before, so nothing was changed. "
+            "Try again and choose this company: %(account)s"
+        ),
+    ),
+    "account_unconfirmed": Outcome(
+        _("We could not confirm which company it is"),
+        _("%(provider)s did not tell us which company you chose, so nothing was changed. Try again in a few minutes."),
+    ),
+    "code_rejected": Outcome(
+        _("The approval was no longer valid"),
+        _("Too much time had probably passed since you approved. Nothing was changed."),
+    ),
+    "registration_rejected": _MISCONFIGURED,
+    "invalid_request": _MISCONFIGURED,
+    "unauthorized_client": _MISCONFIGURED,
+    "unsupported_response_type": _MISCONFIGURED,
+    "invalid_scope": _MISCONFIGURED,
+    "parameter_repeated": _UNTRUSTED,
+    "parameter_too_long": _UNTRUSTED,
+    "code_and_error": _UNTRUSTED,
+    "code_missing": _UNTRUSTED,
+    "code_malformed": _UNTRUSTED,
+    "iss_missing": _UNTRUSTED,
+    "iss_mismatch": _UNTRUSTED,
+    "refused": Outcome(
+        _("It was not connected"),
+        _("%(provider)s ended the attempt without giving access. Nothing was changed."),
+    ),
+    "expired": Outcome(
+        _("That took too long"),
+        _("For your safety an attempt ends after a while. Nothing was changed."),
+    ),
+    "interrupted": Outcome(
+        _("The connection was interrupted"),
+        _("We could not finish the connection. This is not your fault."),
+    ),
+    "unfinished": Outcome(
+        _("You have not finished yet"),
+        _("You left the pages of %(provider)s before the end. Nothing was changed."),
+        over=False,
+    ),
+    "working": Outcome(
+        _("One moment, please"),
+        _("We are finishing the connection. This page goes on by itself."),
+        over=False,
+    ),
+}
+
+
+def code_of(flow: AuthorizationRequest) -> str:
+    """Return the key of OUTCOMES that says how a flow stands.
+
+    A provider's own error code is not shown unless it is a known one: it would be a stranger's text on our page.
+    """
+    if "connected" in (flow.outcome, flow.session.outcome):
+        return "connected"
+    if flow.outcome:
+        return flow.outcome if flow.outcome in OUTCOMES else "refused"
+    late = flow.expires_at <= timezone.now()
+    if flow.status == AuthorizationRequest.Status.CONSUMED:
+        return "interrupted" if late else "working"
+    return "expired" if late else "unfinished"
+
+
+def may_retry(session: ConnectSession) -> bool:
+    """Whether the same link still has an attempt in it."""
+    unused = session.outcome != "connected" and session.starts < settings.CONNECT_MAX_STARTS
+    return unused and session.expires_at > timezone.now()

@@ -1,0 +1,225 @@
+"""What callers are told: a stable code, an HTTP status, whose turn it is. docs/errors.md lists them all.
+
+BrokerError
+├── Unauthenticated, Forbidden                                  the caller's operator
+├── InvalidRequest, BodyTooLarge, MethodNotAllowed              the caller's developer
+├── NotFound: connection, tenant, provider, session             the caller's developer
+├── ConnectionAmbiguous, MinTtlUnattainable, ReturnUrlNotAllowed, ProviderNotAvailable, OperationUnsupported
+├── ReauthorizationRequired, ConnectionPending                  the customer
+├── ConnectionDisconnected, ConnectionSuspended                 the customer, or staff
+├── RenewalInProgress, ProviderUnavailableNow                   nobody: try again later
+├── RegistrationRejected, ProviderResponseUnusable              staff
+└── StorageFault, InternalError                                 operators
+"""
+
+from typing import ClassVar
+
+
+class BrokerError(Exception):
+    """Root. `detail` is for the caller's developer; it names ids and rules, never secrets."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something is wrong inside the broker"
+    retryable: ClassVar[bool] = False
+    action: ClassVar[str] = "contact_operators"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        connect_url: str | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.retry_after = retry_after
+        self.connect_url = connect_url
+        self.extra = extra or {}
+
+
+class InternalError(BrokerError):
+    """A fault of ours that nothing else describes."""
+
+
+class StorageFault(BrokerError):
+    code = "storage_fault"
+    title = "A stored credential cannot be opened"
+
+
+class Unauthenticated(BrokerError):
+    code = "unauthenticated"
+    status = 401
+    title = "No valid API key was given"
+    action = "fix_request"
+
+
+class Forbidden(BrokerError):
+    code = "forbidden"
+    status = 403
+    title = "This API key may not do that"
+    action = "ask_operators"
+
+
+class InvalidRequest(BrokerError):
+    code = "invalid_request"
+    status = 400
+    title = "The request is not understood"
+    action = "fix_request"
+
+
+class BodyTooLarge(InvalidRequest):
+    code = "body_too_large"
+    status = 413
+    title = "The request body is too large"
+
+
+class MethodNotAllowed(InvalidRequest):
+    code = "method_not_allowed"
+    status = 405
+    title = "This address does not answer that method"
+
+
+class RouteNotFound(InvalidRequest):
+    code = "route_not_found"
+    status = 404
+    title = "There is nothing at this address"
+
+
+class ConnectionNotFound(BrokerError):
+    code = "connection_not_found"
+    status = 404
+    title = "There is no such connection"
+    action = "fix_request"
+
+
+class TenantNotFound(BrokerError):
+    code = "tenant_not_found"
+    status = 404
+    title = "There is no such tenant"
+    action = "fix_request"
+
+
+class ConnectSessionNotFound(BrokerError):
+    code = "connect_session_not_found"
+    status = 404
+    title = "There is no such connect session"
+    action = "fix_request"
+
+
+class ProviderNotAvailable(BrokerError):
+    code = "provider_not_available"
+    status = 422
+    title = "This tenant has no client registration for that provider"
+    action = "ask_operators"
+
+
+class ReturnUrlNotAllowed(BrokerError):
+    code = "return_url_not_allowed"
+    status = 422
+    title = "The return URL is not on the tenant's list"
+    action = "fix_request"
+
+
+class ConnectionAmbiguous(BrokerError):
+    code = "connection_ambiguous"
+    status = 409
+    title = "Several connections match; name one by its id or label"
+    action = "fix_request"
+
+
+class MinTtlUnattainable(BrokerError):
+    code = "min_ttl_unattainable"
+    status = 422
+    title = "The provider's tokens do not live that long"
+    action = "fix_request"
+
+
+class OperationUnsupported(BrokerError):
+    code = "unsupported_operation"
+    status = 422
+    title = "This provider cannot do that"
+    action = "fix_request"
+
+
+class ReauthorizationRequired(BrokerError):
+    code = "reauthorization_required"
+    status = 409
+    title = "The customer must connect again"
+    action = "send_customer_to_connect_url"
+
+
+class ConnectionPending(BrokerError):
+    code = "connection_pending"
+    status = 409
+    title = "The customer has not finished connecting"
+    action = "send_customer_to_connect_url"
+
+
+class ConnectionDisconnected(BrokerError):
+    code = "connection_disconnected"
+    status = 410
+    title = "The connection was disconnected"
+    action = "create_connect_session"
+
+
+class ConnectionSuspended(BrokerError):
+    code = "connection_suspended"
+    status = 423
+    title = "Staff suspended this connection"
+    action = "ask_operators"
+
+
+class RenewalInProgress(BrokerError):
+    code = "renewal_in_progress"
+    status = 503
+    title = "The token is being renewed right now"
+    retryable = True
+    action = "retry"
+
+
+class ProviderUnavailableNow(BrokerError):
+    code = "provider_unavailable"
+    status = 503
+    title = "The provider does not answer as it should"
+    retryable = True
+    action = "retry"
+
+
+class RegistrationRejected(BrokerError):
+    code = "registration_rejected"
+    status = 502
+    title = "The provider refuses our client registration"
+    retryable = True
+    action = "contact_operators"
+
+
+class ProviderResponseUnusable(BrokerError):
+    code = "provider_response_malformed"
+    status = 502
+    title = "The provider answered something that cannot be used"
+    retryable = True
+    action = "retry"
+
+
+# Pages for customers are told apart by the same codes, so that support can ask for them.
+class ConnectLinkInvalid(BrokerError):
+    code = "connect_link_invalid"
+    status = 404
+    title = "This link is not valid"
+    action = "ask_for_a_new_link"
+
+
+class ConnectLinkExpired(BrokerError):
+    code = "connect_link_expired"
+    status = 410
+    title = "This link has expired or was used already"
+    action = "ask_for_a_new_link"
+
+
+class AuthorizationResponseRefused(BrokerError):
+    code = "authorization_response_invalid"
+    status = 400
+    title = "The answer that came back does not belong to this browser"
+    action = "start_again"

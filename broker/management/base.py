@@ -1,0 +1,74 @@
+"""What the commands share: JSON output for scripts, readable lines for people, typed errors as plain sentences."""
+
+import json
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
+
+from broker.errors import BrokerError
+from tenants import audit
+from tenants.audit import Actor
+from tenants.errors import TenantsError
+
+
+class JsonCommand(BaseCommand):
+    """A command whose `act` returns one JSON object."""
+
+    actor: Actor = audit.staff("command line")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        self.arguments(parser)
+
+    def arguments(self, parser: ArgumentParser) -> None:
+        """Declare what the command takes."""
+
+    def act(self, **options: Any) -> dict[str, Any]:
+        """Do it and return what to print."""
+        raise CommandError("this command does nothing")
+
+    def shortcoming(self, result: dict[str, Any]) -> str:
+        """Return a sentence when what was printed is not the whole of what was asked; the exit code is 1 then."""
+        return ""
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        result = self._act(options)
+        self._print(result, as_json=options["json"])
+        if problem := self.shortcoming(result):
+            raise CommandError(problem)
+
+    def _act(self, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.act(**options)
+        except BrokerError as error:
+            raise CommandError(f"{error.detail} ({error.code})") from None
+        except TenantsError as error:
+            raise CommandError(str(error)) from None
+        except (OperationalError, InterfaceError) as error:
+            # The driver's own words name hosts and users: only its class is shown.
+            kind = type(error.__cause__ or error).__name__
+            raise CommandError(f"the database does not serve this now ({kind}): see DATABASE_URL") from None
+
+    def _print(self, result: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(result, default=_plain))
+            return
+        width = max(map(len, result), default=0)
+        for name, value in result.items():
+            self.stdout.write(f"{name:{width}}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def parse_id(text: str) -> UUID:
+    """Return the id that an argument holds. Raises CommandError."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise CommandError(f"{text[:64]!r} is not an id of the form 01234567-89ab-cdef-0123-456789abcdef") from None
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

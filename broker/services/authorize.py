@@ -1,0 +1,191 @@
+"""Begin and complete an authorization: from the pressed button to a connected connection.
+
+state, verifier and browser secret are fresh for each flow; state is consumed by one conditional update before the code
+is exchanged, once. Security requirements: RFC 9700 sections 2.1, 4.4, 4.7; RFC 9207; RFC 7636.
+"""
+
+import logging
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from broker.errors import AuthorizationResponseRefused, ConnectLinkExpired
+from broker.services import connecting, credentials, directory, sessions
+from providers.errors import AuthorizationRefused, AuthorizationResponseInvalid, ProviderError
+from tenants import audit
+from tenants.models import AuthorizationRequest, ConnectSession
+from tenants.models.authorization import verifier_context
+
+logger = logging.getLogger(__name__)
+Parameters = Sequence[tuple[str, str]]
+BrowserSecret = Callable[[uuid.UUID], str | None]
+_STATE_LIMIT = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Where to send the browser, and the secret that binds the flow to it (for a cookie of this flow)."""
+
+    flow_id: uuid.UUID
+    url: str = field(repr=False)
+    browser_secret: str = field(repr=False)
+
+
+def begin(session: ConnectSession, provider_id: str) -> Started:
+    """Start a flow for a link that was opened and whose button was pressed. The link is used up by it.
+
+    Raises: InvalidRequest, ProviderNotAvailable, ConnectLinkExpired.
+    Effects: the session is consumed, one authorization request and one audit event are written.
+    """
+    used = ConnectSession.objects.filter(pk=session.pk, consumed_at=None, expires_at__gt=Now())
+    if not used.update(consumed_at=Now()):
+        raise ConnectLinkExpired("ask whoever sent the link for a new one")
+    return _start(session, provider_id)
+
+
+def begin_again(flow: AuthorizationRequest) -> Started:
+    """Start over in the same browser after a flow that failed. Raises ConnectLinkExpired."""
+    session = flow.session
+    if session.outcome == "connected" or session.expires_at <= timezone.now():
+        raise ConnectLinkExpired("ask whoever sent the link for a new one")
+    return _start(session, flow.provider_id)
+
+
+def _start(session: ConnectSession, provider_id: str) -> Started:
+    registration = sessions.registration_of(session, provider_id)
+    provider = directory.provider(provider_id)
+    if not ConnectSession.objects.filter(pk=session.pk, starts__lt=settings.CONNECT_MAX_STARTS).update(
+        starts=F("starts") + 1
+    ):
+        raise ConnectLinkExpired("too many attempts; ask whoever sent the link for a new one")
+    flow_id, state, verifier, browser = uuid.uuid4(), *(secrets.token_urlsafe(32) for _ in range(3))
+    redirect_uri = f"{settings.PUBLIC_URL}/cb/{registration.redirect_key}"
+    request = provider.build_authorization_request(
+        credentials.registration_without_secrets(registration),
+        redirect_uri=redirect_uri,
+        state=state,
+        code_verifier=verifier,
+        locale=session.locale,
+    )
+    sealed = credentials.seal(verifier_context(session.tenant_id, flow_id), verifier.encode())
+    with transaction.atomic():
+        AuthorizationRequest.objects.create(
+            id=flow_id,
+            session=session,
+            tenant_id=session.tenant_id,
+            registration=registration,
+            provider_id=provider_id,
+            state_hash=sessions.digest(state),
+            browser_hash=sessions.digest(browser),
+            sealed_verifier=sealed.blob,
+            data_key=sealed.key,
+            redirect_uri=redirect_uri,
+            expires_at=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_REQUEST_SECONDS),
+        )
+        audit.record(
+            "authorization.started",
+            audit.CUSTOMER,
+            tenant_id=session.tenant_id,
+            connection_id=session.connection_id,
+            detail={"provider": provider_id, "session": str(session.id)},
+        )
+    return Started(flow_id=flow_id, url=request.url, browser_secret=browser)
+
+
+def complete(redirect_key: str, parameters: Parameters, browser_secret: BrowserSecret) -> AuthorizationRequest:
+    """Judge the provider's answer and, when it is good, connect. Returns the flow with its outcome.
+
+    Raises: AuthorizationResponseRefused when the answer belongs to no flow of this browser at this address.
+    Effects: the flow is consumed; at most one token request; rows as `connecting` says.
+    """
+    flow = _find(redirect_key, parameters)
+    secret = browser_secret(flow.id)
+    if secret is None or sessions.digest(secret) != bytes(flow.browser_hash):
+        raise AuthorizationResponseRefused("open the link again and finish in the same browser")
+    consumed = AuthorizationRequest.objects.filter(
+        pk=flow.pk, status=AuthorizationRequest.Status.PENDING, expires_at__gt=Now()
+    ).update(status=AuthorizationRequest.Status.CONSUMED)
+    if not consumed:
+        return _seen_before(flow)
+    return _conclude(flow, _exchange(flow, parameters))
+
+
+def _find(redirect_key: str, parameters: Parameters) -> AuthorizationRequest:
+    states = [value for name, value in parameters if name == "state"]
+    if len(states) != 1 or not 0 < len(states[0]) <= _STATE_LIMIT:
+        raise AuthorizationResponseRefused("the answer carries no usable state")
+    rows = AuthorizationRequest.objects.select_related(
+        "session__tenant", "session__connection", "registration__data_key", "data_key"
+    )
+    flow = rows.filter(state_hash=sessions.digest(states[0])).first()
+    # The address is distinct for each registration, so an answer of another provider cannot pass for this one's.
+    if flow is None or flow.registration.redirect_key != redirect_key:
+        raise AuthorizationResponseRefused("the answer belongs to no connection attempt of this service")
+    return flow
+
+
+def _seen_before(flow: AuthorizationRequest) -> AuthorizationRequest:
+    flow.refresh_from_db(fields=["status", "outcome"])
+    if flow.status == AuthorizationRequest.Status.PENDING:
+        flow.outcome = "expired"
+    return flow
+
+
+def _exchange(flow: AuthorizationRequest, parameters: Parameters) -> str:
+    """Return the outcome: `connected`, or why not. The code is sent once; an unknown outcome means starting over."""
+    provider = directory.provider(flow.provider_id)
+    registration = credentials.registration_value(flow.registration)
+    try:
+        code = provider.process_authorization_response(registration, parameters)
+        verifier = credentials.unseal(flow.data_key, flow.seal_context(), flow.sealed_verifier).decode()
+        response = provider.exchange_code(
+            registration, code=code, code_verifier=verifier, redirect_uri=flow.redirect_uri
+        )
+    except AuthorizationRefused as error:
+        return error.error or "refused"
+    except AuthorizationResponseInvalid as error:
+        return error.problem
+    except ProviderError as error:
+        logger.warning(
+            "code exchange failed",
+            extra={"provider_id": flow.provider_id, "failure": type(error).__name__, "error": error.error},
+        )
+        return connecting.report_failed_exchange(flow, error)
+    return connecting.connect(flow, registration, provider, response)
+
+
+def _conclude(flow: AuthorizationRequest, outcome: str) -> AuthorizationRequest:
+    flow.outcome = outcome[:40]
+    with transaction.atomic():
+        AuthorizationRequest.objects.filter(pk=flow.pk).update(outcome=flow.outcome)
+        ConnectSession.objects.filter(pk=flow.session_id).update(outcome=flow.outcome)
+        if outcome != "connected":
+            audit.record(
+                "authorization.failed",
+                audit.CUSTOMER,
+                tenant_id=flow.tenant_id,
+                connection_id=flow.session.connection_id,
+                detail={
+                    "provider": flow.provider_id,
+                    "outcome": flow.outcome,
+                    "session": str(flow.session_id),
+                },
+            )
+    return flow
+
+
+def find_flow(flow_id: uuid.UUID, browser_secret: BrowserSecret) -> AuthorizationRequest:
+    """Return a flow to the browser that started it. Raises AuthorizationResponseRefused for anybody else."""
+    flow = AuthorizationRequest.objects.select_related("session__tenant", "registration").filter(pk=flow_id).first()
+    secret = browser_secret(flow_id)
+    if flow is None or secret is None or sessions.digest(secret) != bytes(flow.browser_hash):
+        raise AuthorizationResponseRefused("open the link again and finish in the same browser")
+    return flow

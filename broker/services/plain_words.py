@@ -1,0 +1,41 @@
+"""Short words for states, reasons and failures, as staff read them in lists."""
+
+from tenants.models import Reason, State
+
+STATE_WORDS: dict[str, str] = {
+    State.PENDING: "Waiting for the customer",
+    State.CONNECTED: "Connected",
+    State.DEGRADED: "Works, but needs a look",
+    State.REAUTHORIZATION_REQUIRED: "Customer must connect again",
+    State.SUSPENDED: "Suspended by staff",
+    State.DISCONNECTED: "Disconnected",
+}
+REASON_WORDS: dict[str, str] = {
+    Reason.NONE: "",
+    Reason.GRANT_REVOKED: "No longer accepted",
+    Reason.PASSWORD_CHANGED: "Password changed",
+    Reason.IDLE_EXPIRED: "Not used for too long",
+    Reason.ABSOLUTE_EXPIRED: "Longest life reached",
+    Reason.CONSENT_WITHDRAWN: "Consent withdrawn",
+    Reason.SCOPE_MISSING: "Rights missing",
+    Reason.ACCOUNT_MISMATCH: "Another company chosen",
+    Reason.ROTATION_LOST: "Renewal lost, our fault",
+    Reason.CLIENT_MISCONFIGURED: "Our registration refused",
+    Reason.PROVIDER_UNAVAILABLE: "Provider unavailable",
+    Reason.RATE_LIMITED: "Provider asks us to wait",
+    Reason.STORAGE_FAULT: "Credential cannot be opened",
+    Reason.STAFF: "By staff",
+}
+FAILURE_WORDS: dict[str, str] = {
+    "": "none",
+    "internal": "a fault of ours: the broker could not prepare or finish the renewal",
+    "suspect": "the provider refused once; the broker asks again before believing it",
+    "unsupported": "this provider has no renewal",
+    "app_broken": "the provider refuses our registration",
+    "config_error": "the provider refuses what we ask for",
+    "uncertain": "no usable answer came; the provider may or may not have renewed",
+    "throttled": "the provider asks us to wait",
+    "transient": "the provider did not answer as it should",
+    "grant_revoked": "the provider no longer accepts the connection",
+    "rotation_lost": "the answer to a renewal never reached us",
+}

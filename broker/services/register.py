@@ -1,0 +1,161 @@
+"""Store what operators enter: tenants, callers, client registrations."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from broker.errors import InvalidRequest, TenantNotFound
+from broker.services import callers, credentials, directory, sessions
+from providers.messages import Secret
+from tenants import audit
+from tenants.audit import Actor
+from tenants.models import ApiKey, Caller, ClientRegistration, Operation, Tenant
+
+
+def tenant_by_slug(slug: str) -> Tenant:
+    """Raises TenantNotFound."""
+    found = Tenant.objects.filter(slug=slug).first()
+    if found is None:
+        raise TenantNotFound(f"no tenant has the slug {slug[:64]!r}")
+    return found
+
+
+def create_tenant(slug: str, *, name: str, locale: str = "en", return_urls: Sequence[str] = (), actor: Actor) -> Tenant:
+    """Effects: the tenant, its data key, one audit event. Raises InvalidRequest, naming the field."""
+    for url in return_urls:
+        check_return_url(url)
+    if locale not in sessions.LOCALES:
+        raise InvalidRequest(f"locale must be one of {', '.join(sessions.LOCALES)}")
+    tenant = Tenant(slug=slug, name=name, locale=locale, return_urls=list(return_urls))
+    with transaction.atomic():
+        _save_new(tenant, f"a tenant with the slug {slug[:64]!r} exists already")
+        credentials.active_data_key(tenant.id)
+        audit.record("tenant.created", actor, tenant_id=tenant.id, detail={"slug": slug})
+    return tenant
+
+
+def create_caller(
+    name: str,
+    *,
+    tenants: Sequence[Tenant] | None,
+    providers: Sequence[str],
+    operations: Sequence[str],
+    expires_days: int,
+    actor: Actor,
+) -> tuple[Caller, ApiKey, str]:
+    """Return the caller, its first key's row, and that key in clear. tenants None: all of them."""
+    unknown = set(operations) - set(Operation.values)
+    if unknown or not operations:
+        raise InvalidRequest(f"operations must be among {', '.join(Operation.values)}")
+    if not 1 <= expires_days <= 180:
+        raise InvalidRequest("an API key lives for 1 to 180 days")
+    for provider_id in providers:
+        directory.provider(provider_id)
+    caller = Caller(
+        name=name, all_tenants=tenants is None, providers=list(providers), operations=sorted(set(operations))
+    )
+    with transaction.atomic():
+        _save_new(caller, f"a caller named {name[:64]!r} exists already")
+        caller.tenants.set(tenants or [])
+        row, key = callers.create_key(caller, expires_days=expires_days)
+        audit.record("caller.created", actor, tenant_id=None, detail={"caller": name, "key_id": row.key_id})
+    return caller, row, key
+
+
+def register_client(
+    provider_id: str,
+    *,
+    environment: str,
+    client_id: str,
+    client_secret: Secret | None,
+    tenant: Tenant | None = None,
+    scopes: Sequence[str] = (),
+    parameters: Mapping[str, str] | None = None,
+    redirect_key: str = "",
+    auth_method: str = "",
+    actor: Actor,
+) -> ClientRegistration:
+    """Store our standing at a provider, its secret sealed. Raises InvalidRequest, ProviderNotAvailable."""
+    definition = directory.provider(provider_id).definition
+    if environment not in definition.environments:
+        raise InvalidRequest(f"environment must be one of {', '.join(definition.environments)}")
+    _check_scopes(scopes, [entry.name for entry in definition.scopes_supported])
+    row = ClientRegistration(
+        tenant=tenant,
+        provider_id=provider_id,
+        environment=environment,
+        client_id=client_id,
+        redirect_key=redirect_key or secrets.token_hex(8),
+        scopes=list(scopes),
+        parameters=dict(parameters or {}),
+        token_endpoint_auth_method=auth_method,
+    )
+    _seal_secrets(row, [client_secret] if client_secret else [])
+    with transaction.atomic():
+        _save_new(row, "this client id, or this redirect key, is registered already")
+        audit.record(
+            "registration.created",
+            actor,
+            tenant_id=tenant.id if tenant else None,
+            detail={"provider": provider_id, "environment": environment, "client_id": client_id},
+        )
+    return row
+
+
+def redirect_uri(row: ClientRegistration) -> str:
+    """Return the redirect URI to enter at the provider: distinct for each registration."""
+    return f"{settings.PUBLIC_URL}/cb/{row.redirect_key}"
+
+
+def replace_secrets(row: ClientRegistration, new_secrets: Sequence[Secret], *, actor: Actor) -> None:
+    """Seal a new list of secrets, newest last. Effects: the row and one audit event."""
+    _seal_secrets(row, new_secrets)
+    with transaction.atomic():
+        row.save(update_fields=["sealed_secrets", "data_key"])
+        audit.record(
+            "registration.secrets_replaced",
+            actor,
+            tenant_id=row.tenant_id,
+            detail={"client_id": row.client_id},
+        )
+
+
+def _seal_secrets(row: ClientRegistration, values: Sequence[Secret]) -> None:
+    plaintext = json.dumps([value.reveal() for value in values]).encode()
+    sealed = credentials.seal(row.seal_context(), plaintext)
+    row.sealed_secrets, row.data_key = sealed.blob, sealed.key
+
+
+def _check_scopes(scopes: Sequence[str], supported: Sequence[str]) -> None:
+    unknown = sorted(set(scopes) - set(supported)) if supported else []
+    if unknown:
+        raise InvalidRequest(f"unknown scope {unknown[0]!r}; the provider has {', '.join(supported)}")
+
+
+def check_return_url(url: str) -> None:
+    """Raises InvalidRequest unless it is https (http on loopback in the demo), without userinfo or fragment."""
+    try:
+        parts = urlsplit(url)
+        loopback = settings.DEMO and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+        good = (parts.scheme == "https" or loopback) and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        good = False
+    if not good or "#" in url or "\\" in url or any(ord(character) <= 32 for character in url) or len(url) > 500:
+        raise InvalidRequest("a return URL must be a plain https address of at most 500 characters")
+
+
+def _save_new(row: Tenant | Caller | ClientRegistration, taken: str) -> None:
+    try:
+        row.full_clean(validate_unique=False, validate_constraints=False, exclude=["operations", "sealed_secrets"])
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except ValidationError as error:
+        field, problems = next(iter(error.message_dict.items()))
+        raise InvalidRequest(f"{field}: {problems[0]}") from None
+    except IntegrityError:
+        raise InvalidRequest(taken) from None

@@ -1,0 +1,108 @@
+"""Disconnect: local use stops at once; the provider is told now or, when it does not answer, later."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from broker.services import credentials, directory, orphans, schedule, states
+from providers.errors import ProviderError, UnsupportedOperation
+from tenants import audit
+from tenants.audit import Actor
+from tenants.errors import TenantsError
+from tenants.models import Connection, Credential, CredentialOrphan, Reason, State
+from tenants.querysets import slots
+
+_GIVE_UP_AFTER = timedelta(days=7)
+
+
+def disconnect(connection: Connection, *, actor: Actor) -> bool:
+    """End a connection; return whether the provider has confirmed the revocation (otherwise it is told later).
+
+    Effects: fence bumped first, so that a renewal in flight cannot bring the connection back; the credential leaves
+    the connection in the same transaction; then one attempt to revoke.
+    """
+    with transaction.atomic():
+        slots.seize(connection.id)
+        orphan = _detach(connection)
+        states.move(connection, State.DISCONNECTED, actor=actor)
+    return orphan is None or revoke_orphan(orphan.pk)
+
+
+def _detach(connection: Connection) -> CredentialOrphan | None:
+    try:
+        with transaction.atomic():
+            return orphans.detach(connection)
+    except TenantsError:
+        # A credential that cannot be opened cannot be revoked either, but it must not keep the customer connected.
+        Credential.objects.filter(connection=connection).delete()
+        audit.record_for(connection, "credential.unreadable", audit.SYSTEM)
+        return None
+
+
+def suspend(connection: Connection, *, actor: Actor) -> None:
+    """Stop handing out and renewing, keep the credential."""
+    with transaction.atomic():
+        slots.seize(connection.id)
+        states.move(connection, State.SUSPENDED, Reason.STAFF, actor=actor)
+
+
+def resume(connection: Connection, *, actor: Actor) -> None:
+    """Undo suspend: the connection is renewed at the next sweep."""
+    with transaction.atomic():
+        fence = slots.seize(connection.id)
+        slots.schedule(connection.id, fence, due_in_seconds=0.0)
+        states.move(connection, State.CONNECTED, actor=actor)
+
+
+def due_revocations(limit: int) -> list[int]:
+    """Return ids of orphans that the provider should be told of now."""
+    rows = CredentialOrphan.objects.filter(outcome=CredentialOrphan.Outcome.REVOKE, due_at__lte=Now())
+    return list(rows.order_by("due_at").values_list("pk", flat=True)[:limit])
+
+
+def revoke_orphan(orphan_id: int) -> bool:
+    """Tell the provider that a credential has ended; True when it knows. Effects: one POST a token, one row."""
+    orphan = (
+        CredentialOrphan.objects.select_related("data_key")
+        .filter(pk=orphan_id, outcome=CredentialOrphan.Outcome.REVOKE)
+        .first()
+    )
+    if orphan is None or not _claim(orphan):
+        return False
+    connection = Connection.objects.select_related("registration__data_key").get(pk=orphan.connection_id)
+    try:
+        registration = credentials.registration_value(connection.registration)
+        directory.provider(connection.provider_id).revoke(registration, credentials.open_orphan(orphan))
+    except UnsupportedOperation:
+        return _ended(connection, orphan, CredentialOrphan.Outcome.GIVEN_UP)
+    except (ProviderError, TenantsError):
+        if timezone.now() - orphan.created_at > _GIVE_UP_AFTER:
+            return _ended(connection, orphan, CredentialOrphan.Outcome.GIVEN_UP)
+        return False
+    return _ended(connection, orphan, CredentialOrphan.Outcome.REVOKED)
+
+
+def _claim(orphan: CredentialOrphan) -> bool:
+    """Set the next attempt before this one: two workers do not revoke at once, and a crash only delays."""
+    wait = timedelta(seconds=30.0 + schedule.backoff(orphan.attempts, 1.0))
+    rows = CredentialOrphan.objects.filter(pk=orphan.pk, attempts=orphan.attempts)
+    return bool(rows.update(attempts=F("attempts") + 1, due_at=Now() + wait))
+
+
+def _ended(connection: Connection, orphan: CredentialOrphan, outcome: CredentialOrphan.Outcome) -> bool:
+    """Shred the tokens and keep the fact."""
+    with transaction.atomic():
+        CredentialOrphan.objects.filter(pk=orphan.pk).update(outcome=outcome, sealed=b"")
+        audit.record_for(connection, f"credential.{outcome.value}", audit.SYSTEM, fence=orphan.fence)
+    return outcome is CredentialOrphan.Outcome.REVOKED
+
+
+def pending_revocation(connection_id: UUID) -> bool:
+    """Tell whether the provider still has to be told."""
+    return CredentialOrphan.objects.filter(
+        connection_id=connection_id, outcome=CredentialOrphan.Outcome.REVOKE
+    ).exists()

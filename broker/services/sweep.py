@@ -1,0 +1,35 @@
+"""What is due, as ids; and what has ended and can go."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from broker.services.renew import OWNER
+from tenants.models import AuthorizationRequest, ConnectSession, CredentialOrphan
+from tenants.querysets import slots
+from tenants.querysets.slots import Claim
+
+logger = logging.getLogger(__name__)
+_KEPT = timedelta(days=1)
+_ENDED = (CredentialOrphan.Outcome.REVOKED, CredentialOrphan.Outcome.GIVEN_UP)
+
+
+def claim_due(limit: int | None = None) -> list[Claim]:
+    """Claim a batch of due slots. The claims are handed on by id and fence; an unused one ends with its lease."""
+    return slots.claim_due(
+        limit=limit or settings.RENEWAL_BATCH, owner=OWNER, lease_seconds=settings.RENEWAL_LEASE_SECONDS
+    )
+
+
+def purge_ended() -> int:
+    """Delete flows and links that ended a day ago, and orphans that were settled. Returns how many rows."""
+    deleted = 0
+    for rows in (
+        AuthorizationRequest.objects.filter(expires_at__lt=Now() - _KEPT),
+        ConnectSession.objects.filter(expires_at__lt=Now() - _KEPT),
+        CredentialOrphan.objects.filter(outcome__in=_ENDED, due_at__lt=Now() - _KEPT),
+    ):
+        deleted += rows.delete()[0]
+    return deleted

@@ -1,0 +1,120 @@
+"""What happened, as sentences: one for every action code that is written to the audit log."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Detail = Mapping[str, Any]
+
+_OUTCOMES: dict[str, str] = {
+    "connected": "It is connected.",
+    "refused": "The provider said no.",
+    "access_denied": "The customer pressed no at the provider, or may not give this consent.",
+    "login_required": "The customer did not sign in.",
+    "consent_required": "The customer did not give the consent.",
+    "interaction_required": "The provider wanted something more from the customer.",
+    "server_error": "The provider had a fault.",
+    "temporarily_unavailable": "The provider was not available.",
+    "invalid_scope": "The provider does not offer the rights that were asked for.",
+    "invalid_request": "The provider did not understand our request.",
+    "unauthorized_client": "The provider refuses our registration.",
+    "unsupported_response_type": "The provider refuses our kind of request.",
+    "code_rejected": "The provider did not accept its own code any more; usually too much time had passed.",
+    "provider_unavailable": "The provider did not answer as it should.",
+    "registration_rejected": "The provider refuses our registration.",
+    "account_mismatch": "Another company was chosen than the connection belongs to.",
+    "account_unconfirmed": "The provider could not say which company it was.",
+    "expired": "Too much time had passed.",
+    "parameter_repeated": "The provider's answer was malformed.",
+    "parameter_too_long": "The provider's answer was malformed.",
+    "code_and_error": "The provider's answer was malformed.",
+    "code_missing": "The provider's answer was malformed.",
+    "code_malformed": "The provider's answer was malformed.",
+    "iss_missing": "The answer did not say which provider it came from, so it was refused.",
+    "iss_mismatch": "The answer came from another provider, so it was refused.",
+}
+
+
+def outcome_words(outcome: str) -> str:
+    """Return how a connect attempt ended; an error code that only one provider has is shown as it is."""
+    return _OUTCOMES.get(outcome, f"The provider answered: {outcome}." if outcome else "")
+
+
+def _missing(detail: Detail) -> str:
+    missing = detail.get("missing") or []
+    return f" Missing: {', '.join(map(str, missing))}." if missing else ""
+
+
+def _answer(detail: Detail) -> str:
+    """The provider's own words: already redacted when they were recorded, still nothing to trust."""
+    parts = [str(detail[name]) for name in ("error", "description") if detail.get(name)]
+    words = f" The provider said: {', '.join(parts)}." if parts else ""
+    reference = f" Its reference for this error: {detail['error_id']}." if detail.get("error_id") else ""
+    return words + reference
+
+
+def _of(detail: Detail, name: str, before: str = "", after: str = "") -> str:
+    return f"{before}{detail[name]}{after}" if detail.get(name) not in (None, "", []) else ""
+
+
+def _changed(detail: Detail) -> str:
+    return f" Changed: {', '.join(map(str, detail.get('changed') or []))}."
+
+
+_SENTENCES: dict[str, str | Callable[[Detail], str]] = {
+    "authorization.started": "The customer opened the connect page and was sent to the provider.",
+    "authorization.failed": lambda d: f"Connecting did not work. {outcome_words(str(d.get('outcome', '')))}",
+    "authorization.account_mismatch": (
+        "Somebody signed in with another company than this connection belongs to. The new tokens were not used and "
+        "are revoked."
+    ),
+    "authorization.account_unconfirmed": (
+        "The provider could not say which company was connected. The new tokens were not used and are revoked."
+    ),
+    "connect_session.created": "A connect link was made.",
+    "credential.stored": lambda d: (
+        f"The provider gave tokens{_of(d, 'account', ' for ')}; they were sealed and stored."
+    ),
+    "credential.renewed": lambda d: f"The tokens were renewed{_of(d, 'version', ' (version ', ')')}.",
+    "credential.orphaned": (
+        "A renewal finished after somebody else had taken over; its tokens were set aside instead of used."
+    ),
+    "credential.adopted": "A renewal finished late, and its tokens were taken into use.",
+    "credential.unreadable": "The stored tokens could not be opened, so the provider could not be told to revoke them.",
+    "credential.held": "Tokens were set aside for the operators to look at.",
+    "credential.revoked": "The provider confirmed that it revoked the tokens.",
+    "credential.given_up": "The provider could not be told to revoke the tokens, or cannot revoke any.",
+    "connection.connected": "The connection was made and works.",
+    "connection.recovered": "The connection works again.",
+    "connection.degraded": lambda d: f"The connection works, but something is wrong.{_missing(d)}{_answer(d)}",
+    "connection.reauthorization_required": lambda d: (
+        f"The provider no longer accepts the connection: the customer must connect again.{_answer(d)}"
+    ),
+    "connection.suspended": "The connection was suspended: no tokens are handed out or renewed.",
+    "connection.disconnected": "The connection was ended.",
+    "feedback.unauthorized": lambda d: (
+        f"A service reported that the provider refused the token{_of(d, 'version', ' (version ', ')')}; it was checked."
+    ),
+    "registration.incident": lambda d: f"The provider refuses our registration. Staff must repair it.{_answer(d)}",
+    "registration.healed": "The provider accepts our registration again.",
+    "registration.created": lambda d: f"A client registration was entered{_of(d, 'client_id', ': ')}.",
+    "registration.secrets_replaced": "The secrets of a client registration were replaced.",
+    "tenant.created": lambda d: f"The tenant was created{_of(d, 'slug', ': ')}.",
+    "tenant.changed": lambda d: f"The tenant's details were changed.{_changed(d)}",
+    "caller.created": lambda d: f"A caller was created with its first API key{_of(d, 'caller', ': ')}.",
+    "caller.changed": lambda d: f"What the caller{_of(d, 'caller', ' ')} may do was changed.{_changed(d)}",
+    "caller.key_revoked": lambda d: f"The API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} was revoked.",
+    "staff.renew_requested": "Staff asked for a renewal.",
+    "staff.repair_link_shown": "Staff looked up the repair link, to give it to the customer.",
+    "staff.account_created": lambda d: f"A staff account was created{_of(d, 'user', ': ')}.",
+    "staff.account_changed": lambda d: f"The staff account{_of(d, 'user', ' ')} was changed.{_changed(d)}",
+    "staff.viewed": "Staff looked at this connection.",
+}
+ACTIONS = tuple(_SENTENCES)
+
+
+def sentence(action: str, detail: Detail) -> str:
+    """Return what an audit event says. An action without a sentence of its own is shown by its code."""
+    known = _SENTENCES.get(action)
+    if known is None:
+        return action.replace(".", ": ").replace("_", " ")
+    return known if isinstance(known, str) else known(detail)

@@ -1,0 +1,61 @@
+"""The customer: a browser without a screen, and a person who knows a password."""
+
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+
+from embedded.demo.expectations import Unexpected, expect
+from embedded.demo.forms import Form, read
+
+# Our page, sign-in, choice of company, consent: more would be a walk in circles.
+PAGES = 5
+
+
+class Customer:
+    """Keeps cookies and follows links from one connect link to the page that says what happened."""
+
+    def __init__(self, username: str, password: str) -> None:
+        self._username = username
+        self.password = password
+        # Redirects are followed by the client: a browser would not ask either.
+        self._browser = httpx2.Client(follow_redirects=True, timeout=20)
+
+    def connect(self, link: str, *names: str) -> str:
+        """Return the text of the last page.
+
+        Raises: Unexpected when a page lacks one of the names, or a form leads nowhere.
+        """
+        page = self._browser.get(link)
+        expect(page.status_code == 200, "the connect page", f"status {page.status_code}")
+        form, text = _only_form(page)
+        for name in names:
+            expect(name in text, f"the connect page to name {name}", text[:300])
+        for _ in range(PAGES):
+            page = self._submit(page, form)
+            if "/connect/result/" in page.url.path:
+                expect(not page.url.query, "a result address without code and state", "a query")
+                return read(page.text)[1]
+            form, _ = _only_form(page)
+        raise Unexpected("the result page", f"{page.url.path} after {PAGES} forms")
+
+    def _submit(self, page: httpx2.Response, form: Form) -> httpx2.Response:
+        target = urljoin(str(page.url), form.action)
+        pressed = dict(form.buttons[:1]) if form.buttons and form.buttons[0][0] else {}
+        known = {"username": self._username, "password": self.password}
+        typed = {name: known.get(name, value) for name, value in form.fields.items()}
+        answer = self._browser.request(form.method, target, data={**typed, **pressed})
+        path = urlsplit(target).path
+        expect(
+            answer.is_success,
+            f"a page after the form {path}",
+            f"{answer.status_code}: {read(answer.text)[1][:300]}",
+        )
+        return answer
+
+
+def _only_form(page: httpx2.Response) -> tuple[Form, str]:
+    forms, text = read(page.text)
+    posting = [form for form in forms if form.method == "post"]
+    if not posting:
+        raise Unexpected(f"a form on {page.url.path}", text[:300])
+    return posting[0], text

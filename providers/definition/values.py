@@ -1,0 +1,148 @@
+"""What a catalogue file can say, in the words of RFC 8414 where it has one.
+
+Every class refuses unknown keys and is frozen; the tables it holds are read-only by type. Never any secret.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct, field
+
+# RFC 8414 calls a list without entries absent; these are what we can speak, the first is the default.
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
+GrantType = Literal["authorization_code", "refresh_token"]
+Rotation = Literal["none", "sometimes", "always"]
+
+
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One installation of the provider: its authorization server and its API.
+
+    Shape:  issuer is compared character by character with `iss` (RFC 9207). api_hosts are further hosts that
+            the API may be reached at, besides api_base_url's own.
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    api_base_url: str
+    revocation_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
+    authorization_response_iss_parameter_supported: bool = False
+    api_hosts: tuple[str, ...] = ()
+
+    @property
+    def iss_required(self) -> bool:
+        """Whether an authorization response without `iss` is refused."""
+        return self.authorization_response_iss_parameter_supported
+
+
+class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a trait is known from: a page, and the day it was read or probed."""
+
+    source: str
+    read_on: dt.date
+
+
+class Traits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the provider behaves beyond the standard; each trait that is set has evidence under its own name.
+
+    Units:  what the names say. grace_seconds is how long a rotated refresh token may still be sent.
+    """
+
+    refresh_token_rotation: Rotation = "sometimes"
+    grace_seconds: int = 0
+    reuse_kills_family: bool = False
+    refresh_kills_access_token: bool = False
+    refresh_token_lifetime_days: int | None = None
+    access_token_lifetime_default_seconds: int = 1800
+    access_token_lifetime_maximum_seconds: int = 86400
+    access_token_never_expires: bool = False
+    rate_limit_requests_per_minute: int | None = None
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The closed list of deviations from the RFCs; `protocol/quirks.py` has one function for each.
+
+    Shape:  error_aliases maps the provider's error codes to the RFC's; token_type_aliases maps its token
+            types, in lower case, to "Bearer"; token_response_path is the dotted path to the tokens' object.
+    """
+
+    scope_separator: str = " "
+    token_request_extra_parameters: Mapping[str, str] = field(default_factory=dict)
+    basic_auth_unencoded: bool = False
+    client_id_also_in_body: bool = False
+    token_response_form_encoded: bool = False
+    token_response_path: str = ""
+    token_type_may_be_absent: bool = False
+    token_type_aliases: Mapping[str, str] = field(default_factory=dict)
+    error_aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class ApiErrorPaths(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the vendor's own error bodies keep what staff asks for: dotted paths, empty for none."""
+
+    code_path: str = ""
+    description_path: str = ""
+    id_path: str = ""
+
+
+class ExternalAccountLookup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one GET that tells whose account it is.
+
+    Shape:  endpoint is a URL that may use {api_base_url} and {userinfo_endpoint}; the paths are dotted.
+    """
+
+    endpoint: str
+    subject_path: str
+    name_path: str = ""
+
+
+class ScopeDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A scope and one plain sentence on what it lets us do, for the connect page."""
+
+    name: str
+    description: str
+
+
+class ConnectHelp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the customer should know before pressing the button; plain English, one sentence a line."""
+
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+class ProviderDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything we know of one provider.
+
+    Shape:  required_scopes are always sent; default_scopes are sent when a registration chooses none.
+            The first of token_endpoint_auth_methods_supported is the default.
+    """
+
+    id: str
+    display_name: str
+    documentation: str
+    verified_on: dt.date
+    environments: Mapping[str, Environment]
+    grant_types_supported: tuple[GrantType, ...] = ("authorization_code", "refresh_token")
+    response_types_supported: tuple[str, ...] = ("code",)
+    response_modes_supported: tuple[str, ...] = ("query",)
+    code_challenge_methods_supported: tuple[str, ...] = ("S256",)
+    token_endpoint_auth_methods_supported: tuple[AuthMethod, ...] = ("client_secret_basic",)
+    ui_locales_supported: tuple[str, ...] = ()
+    required_scopes: tuple[str, ...] = ()
+    default_scopes: tuple[str, ...] = ()
+    scopes_supported: tuple[ScopeDescription, ...] = ()
+    authorization_extra_parameters: Mapping[str, str] = field(default_factory=dict)
+    traits: Traits = field(default_factory=Traits)
+    quirks: Quirks = field(default_factory=Quirks)
+    api_errors: ApiErrorPaths = field(default_factory=ApiErrorPaths)
+    external_account: ExternalAccountLookup | None = None
+    connect: ConnectHelp = field(default_factory=ConnectHelp)
+
+    def scope_description(self, scope: str) -> str:
+        """The sentence for a scope, or the scope itself when the file has none."""
+        return next((entry.description for entry in self.scopes_supported if entry.name == scope), scope)

@@ -1,0 +1,137 @@
+"""What a provider can be asked to do: one small Protocol a capability.
+
+A service asks `provider.capabilities` (or `isinstance`) and never the provider's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from providers.messages import (
+    AuthorizationRequest,
+    ClientRegistration,
+    ExternalAccount,
+    OAuthCredential,
+    TokenResponse,
+)
+
+AUTHORIZES = "authorizes"
+RENEWS = "renews"
+REVOKES = "revokes"
+IDENTIFIES = "identifies"
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """What every provider answers without sending anything."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def capabilities(self) -> tuple[str, ...]: ...
+
+    def default_scopes(self, registration: ClientRegistration) -> tuple[str, ...]:
+        """The scopes that are asked for: required first, then the registration's or else the default."""
+        ...
+
+    def base_url(self, registration: ClientRegistration) -> str:
+        """Where the provider's API lives for this registration's environment."""
+        ...
+
+    def issuer(self, registration: ClientRegistration) -> str:
+        """The authorization server's issuer identifier."""
+        ...
+
+    def authorization_origin(self, registration: ClientRegistration) -> str:
+        """scheme://host[:port] of the authorization endpoint, for a page's `form-action`."""
+        ...
+
+    def api_headers(self, registration: ClientRegistration, credential: OAuthCredential) -> dict[str, str]:
+        """The headers a call to the provider's API carries; they hold the access token in clear."""
+        ...
+
+
+@runtime_checkable
+class Authorizes(Protocol):
+    """The authorization code grant with PKCE."""
+
+    def build_authorization_request(
+        self,
+        registration: ClientRegistration,
+        *,
+        redirect_uri: str,
+        state: str,
+        code_verifier: str,
+        locale: str | None = None,
+    ) -> AuthorizationRequest:
+        """The URL that starts the grant in a browser.
+
+        Raises: DefinitionError for a registration parameter the definition does not know.
+        Source: RFC 6749 section 4.1.1, RFC 7636 section 4.3.
+        """
+        ...
+
+    def process_authorization_response(
+        self, registration: ClientRegistration, parameters: Sequence[tuple[str, str]]
+    ) -> str:
+        """The authorization code; the caller has matched `state` already.
+
+        Shape:  parameters as they came, repeated names included.
+        Raises: AuthorizationRefused, AuthorizationResponseInvalid.
+        Source: RFC 6749 section 4.1.2, RFC 9207 section 2.4.
+        """
+        ...
+
+    def exchange_code(
+        self, registration: ClientRegistration, *, code: str, code_verifier: str, redirect_uri: str
+    ) -> TokenResponse:
+        """The tokens for a code.
+
+        Raises: GrantRejected, ClientRejected, ProviderUnavailable, ResponseMalformed.
+        Effects: exactly one POST to the token endpoint.
+        Source: RFC 6749 section 4.1.3.
+        """
+        ...
+
+
+@runtime_checkable
+class Renews(Protocol):
+    """A fresh credential without the customer."""
+
+    def renew(self, registration: ClientRegistration, credential: OAuthCredential) -> TokenResponse:
+        """The tokens for a refresh token.
+
+        Raises: GrantRejected, ClientRejected, ProviderUnavailable, ResponseMalformed, UnsupportedOperation.
+        Effects: exactly one POST to the token endpoint; nothing is ever sent twice.
+        Source: RFC 6749 section 6.
+        """
+        ...
+
+
+@runtime_checkable
+class Revokes(Protocol):
+    """Ends a grant at the provider."""
+
+    def revoke(self, registration: ClientRegistration, credential: OAuthCredential) -> None:
+        """Nothing; afterwards the provider knows the tokens no more. Revoking twice is a success.
+
+        Raises: ClientRejected, ProviderUnavailable, ResponseMalformed, UnsupportedOperation.
+        Effects: one POST a token, the refresh token first.
+        Source: RFC 7009 section 2.
+        """
+        ...
+
+
+@runtime_checkable
+class Identifies(Protocol):
+    """Whose account a credential opens."""
+
+    def identify(self, registration: ClientRegistration, credential: OAuthCredential) -> ExternalAccount | None:
+        """The external account, or None when the definition names no way to ask.
+
+        Raises: ClientRejected when the API refuses the token, ProviderUnavailable, ResponseMalformed.
+        Effects: one GET to the provider's API.
+        """
+        ...

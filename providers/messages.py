@@ -1,0 +1,136 @@
+"""The values that travel between broker and provider: frozen, keyword-only, and silent about secrets."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_HIDDEN = "***"
+
+
+class Secret:
+    """A string that only `reveal()` shows: repr, str, format, pickle and JSON never do.
+
+    Raises: TypeError for anything but a string, ValueError for an empty one.
+    """
+
+    __slots__ = ("__value",)
+    # A hash would let a secret be a dictionary key, and be compared there.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError("a secret is a string")
+        if not value:
+            raise ValueError("a secret is not empty")
+        self.__value = value
+
+    def reveal(self) -> str:
+        """The secret itself; hold it no longer than the one call that needs it."""
+        return self.__value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.__value.encode("utf-8", "surrogatepass"), other._encoded())
+
+    def _encoded(self) -> bytes:
+        return self.__value.encode("utf-8", "surrogatepass")
+
+    def __repr__(self) -> str:
+        return _HIDDEN
+
+    __str__ = __repr__
+
+    def __format__(self, specification: str) -> str:
+        return _HIDDEN
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is not copied, pickled or serialised")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientRegistration:
+    """Our standing at one provider's environment, secrets in clear.
+
+    Shape:  client_secrets in order of preference; the first one is sent. scopes are those chosen for this
+            registration, besides the ones the provider always requires; empty means the provider's default.
+            parameters replace values of the definition's authorization_extra_parameters.
+    """
+
+    provider_id: str
+    environment: str
+    client_id: str
+    client_secrets: tuple[Secret, ...] = ()
+    scopes: tuple[str, ...] = ()
+    token_endpoint_auth_method: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationRequest:
+    """Where to send the browser; the URL holds `state`, so it is not for logs."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenResponse:
+    """What the token endpoint gave, as judged.
+
+    Shape:  refresh_token None means none came: keep the old one. scope None means as requested.
+            extras holds the other scalar fields of the response.
+    Units:  expires_in in seconds, clamped to what can be true; None means that the token does not expire.
+    """
+
+    access_token: Secret
+    token_type: str = "Bearer"
+    refresh_token: Secret | None = None
+    expires_in: int | None = None
+    scope: tuple[str, ...] | None = None
+    extras: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False)
+    id_token: Secret | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuthCredential:
+    """What a connection holds: enough to call, to renew and to revoke."""
+
+    access_token: Secret
+    token_type: str = "Bearer"
+    refresh_token: Secret | None = None
+    scope: tuple[str, ...] = ()
+    extras: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalAccount:
+    """Whose account it is at the provider: issuer and subject are the identity, name is for people."""
+
+    issuer: str
+    subject: str
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest:
+    """A request that is built and not sent. Its fields and headers carry secrets, so repr shows neither."""
+
+    method: str
+    url: str
+    endpoint: str
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpResponse:
+    """An answer as it came: header names in lower case, body at most the outbound door's cap."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+    body: bytes = field(default=b"", repr=False)

@@ -1,0 +1,124 @@
+"""What an endpoint that did not say yes has said: where a status and a body become an error of ours."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from providers.definition import ProviderDefinition
+from providers.errors import (
+    ClientRejected,
+    GrantRejected,
+    ProviderError,
+    ProviderUnavailable,
+    ResponseMalformed,
+)
+from providers.messages import HttpResponse
+from providers.protocol import quirks
+from providers.protocol.strict_json import text_at
+
+MAXIMUM_RETRY_AFTER_SECONDS = 86400.0
+GRANT_ERRORS = frozenset({"invalid_grant"})
+UNAVAILABLE_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
+# RFC 6749 sections 4.1.2.1 and 5.2, RFC 7009 section 2.2.1, RFC 8707 section 2.
+CLIENT_ERRORS = frozenset(
+    {
+        "invalid_request",
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "unsupported_token_type",
+        "invalid_scope",
+        "invalid_target",
+        "access_denied",
+    }
+)
+KNOWN_ERRORS = GRANT_ERRORS | UNAVAILABLE_ERRORS | CLIENT_ERRORS
+_THROTTLED = 429
+_REQUEST_TIMEOUT = 408
+_UNAVAILABLE = 503
+# Between us and the provider's own server: it may have acted although its gateway gave up.
+_GATEWAY_STATUSES = frozenset({502, 504})
+
+
+def refusal(
+    definition: ProviderDefinition, endpoint: str, response: HttpResponse, members: Mapping[str, Any] | None
+) -> ProviderError:
+    """The error that a response other than success stands for.
+
+    Shape:  members is the body's JSON object, None when it holds none. A 2xx is judged by its `error` alone.
+    Source: RFC 6749 section 5.2; RFC 9110 section 10.2.3.
+    """
+    facts = _facts(definition, endpoint, response, members)
+    status, error = response.status, facts["error"]
+    if status >= 500 or status in (_THROTTLED, _REQUEST_TIMEOUT):
+        return _unavailable(response, members, facts)
+    if error in UNAVAILABLE_ERRORS:
+        return ProviderUnavailable(retry_after=retry_after(response), processed=False, **facts)
+    if error in GRANT_ERRORS:
+        return GrantRejected(**facts)
+    if status < 400 and error not in CLIENT_ERRORS:
+        return ResponseMalformed(**facts)
+    if status == 400 and members is None:
+        # A page from something in between: it says nothing on us or on the grant.
+        return ResponseMalformed(**facts)
+    return ClientRejected(**facts)
+
+
+def error_of(definition: ProviderDefinition, members: Mapping[str, Any] | None) -> str | None:
+    """The RFC's code in a body's `error`, after aliases; None when there is none."""
+    code = members.get("error") if members else None
+    return quirks.error_code(definition.quirks, code) if isinstance(code, str) and code else None
+
+
+def retry_after(response: HttpResponse) -> float | None:
+    """Retry-After in seconds, at most a day; None when there is none or it is not understood."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        # Its digits may be thousands: a float takes them all, as infinity.
+        return min(float(value), MAXIMUM_RETRY_AFTER_SECONDS)
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), MAXIMUM_RETRY_AFTER_SECONDS)
+
+
+def _unavailable(
+    response: HttpResponse, members: Mapping[str, Any] | None, facts: dict[str, Any]
+) -> ProviderUnavailable:
+    throttled = response.status in (_THROTTLED, _REQUEST_TIMEOUT)
+    said_so = members is not None and "error" in members
+    waits = response.status == _UNAVAILABLE and "retry-after" in response.headers
+    not_processed = throttled or ((said_so or waits) and response.status not in _GATEWAY_STATUSES)
+    return ProviderUnavailable(
+        retry_after=retry_after(response),
+        processed=False if not_processed else None,
+        throttled=response.status == _THROTTLED,
+        **facts,
+    )
+
+
+def _facts(
+    definition: ProviderDefinition, endpoint: str, response: HttpResponse, members: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    paths, description = definition.api_errors, ""
+    if members:
+        description = text_at(members, "error_description") or _vendor_description(definition, members)
+    return {
+        "provider_id": definition.id,
+        "endpoint": endpoint,
+        "status": response.status,
+        "error": error_of(definition, members),
+        "description": description,
+        "error_id": (text_at(members, paths.id_path) or None) if members and paths.id_path else None,
+    }
+
+
+def _vendor_description(definition: ProviderDefinition, members: Mapping[str, Any]) -> str:
+    paths = (definition.api_errors.code_path, definition.api_errors.description_path)
+    return " ".join(filter(None, (text_at(members, path) for path in paths if path)))

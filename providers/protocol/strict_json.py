@@ -1,0 +1,56 @@
+"""JSON from strangers: an object, no repeated keys, no NaN, not deep; anything else is not JSON to us."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+MAXIMUM_DEPTH = 16
+
+
+def parse_object(body: bytes) -> dict[str, Any] | None:
+    """The object a body holds, or None when it holds anything else.
+
+    Source: RFC 8259 sections 4, 6 and 9.
+    """
+    try:
+        value = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and _is_shallow(value) else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        # Two readers that disagree on which one counts is how responses are smuggled.
+        raise ValueError("repeated key")
+    return members
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAXIMUM_DEPTH + 1):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return True
+    return False
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def text_at(value: Any, path: str) -> str:
+    """The text or number at a dotted path, as text; empty when there is none."""
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)

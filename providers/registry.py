@@ -1,0 +1,117 @@
+"""The catalogue, read and checked once, and the providers it makes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from providers.definition import ProviderDefinition, check_definition
+from providers.errors import DefinitionError, UnknownProvider
+from providers.generic import OAuthProvider
+from providers.outbound import Outbound
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+class Registry:
+    """Every provider of the catalogue, by id."""
+
+    def __init__(self, providers: Mapping[str, OAuthProvider]) -> None:
+        self._providers = MappingProxyType(dict(providers))
+
+    @classmethod
+    def load(cls, outbound: Outbound, extra_directory: Path | None = None, allow_loopback: bool = False) -> Registry:
+        """The registry of our catalogue and of one more folder.
+
+        Shape:  a file of the extra folder is a provider of its own, or `extends` one by environments.
+        Raises: DefinitionError naming file, key and what is expected.
+        """
+        definitions = load_definitions(extra_directory, allow_loopback=allow_loopback)
+        return cls({each.id: OAuthProvider(each, outbound) for each in definitions.values()})
+
+    def get(self, provider_id: str) -> OAuthProvider:
+        """The provider with this id.
+
+        Raises: UnknownProvider.
+        """
+        try:
+            return self._providers[provider_id]
+        except KeyError:
+            raise UnknownProvider(provider_id) from None
+
+    def ids(self) -> tuple[str, ...]:
+        """All provider ids, sorted."""
+        return tuple(sorted(self._providers))
+
+    def definitions(self) -> Mapping[str, ProviderDefinition]:
+        """All definitions by provider id."""
+        return {provider_id: self._providers[provider_id].definition for provider_id in self.ids()}
+
+
+def load_definitions(
+    extra_directory: Path | None = None, *, allow_loopback: bool = False
+) -> dict[str, ProviderDefinition]:
+    """The checked definitions of our catalogue and of one more folder, by id.
+
+    Raises: DefinitionError.
+    """
+    tables: dict[str, tuple[str, dict[str, Any]]] = {}
+    extensions: list[tuple[str, dict[str, Any]]] = []
+    for file in [*_files(CATALOGUE), *(_files(extra_directory) if extra_directory else ())]:
+        table = _read(file)
+        if "extends" in table:
+            extensions.append((file.name, table))
+        else:
+            _add(tables, file, table)
+    for name, extension in extensions:
+        _extend(tables, name, extension)
+    return {each: _definition(file, table, allow_loopback) for each, (file, table) in tables.items()}
+
+
+def _files(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        raise DefinitionError(file=directory.name, key="(folder)", expected="a folder of .toml files")
+    return sorted(directory.glob("*.toml"))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(file=file.name, key="(file)", expected=f"TOML in UTF-8: {error}") from None
+
+
+def _add(tables: dict[str, tuple[str, dict[str, Any]]], file: Path, table: dict[str, Any]) -> None:
+    if table.get("id") != file.stem:
+        raise DefinitionError(file=file.name, key="id", expected=f"{file.stem!r}, the file's name")
+    if file.stem in tables:
+        raise DefinitionError(file=file.name, key="id", expected="an id that no other file has; or use extends")
+    tables[file.stem] = (file.name, table)
+
+
+def _extend(tables: dict[str, tuple[str, dict[str, Any]]], name: str, extension: dict[str, Any]) -> None:
+    """Adds the extension's environments to the definition it names; it can change nothing that is there."""
+    if set(extension) != {"extends", "environments"} or not isinstance(extension["environments"], dict):
+        raise DefinitionError(file=name, key="extends", expected="nothing beside it but [environments.<name>]")
+    if extension["extends"] not in tables:
+        raise DefinitionError(file=name, key="extends", expected="the id of a provider in the catalogue")
+    file, table = tables[extension["extends"]]
+    for environment in extension["environments"].keys() & table.get("environments", {}).keys():
+        raise DefinitionError(file=name, key=f"environments.{environment}", expected=f"a name {file} lacks")
+    environments = {**table.get("environments", {}), **extension["environments"]}
+    tables[extension["extends"]] = (f"{file} + {name}", {**table, "environments": environments})
+
+
+def _definition(file: str, table: dict[str, Any], allow_loopback: bool) -> ProviderDefinition:
+    try:
+        definition = msgspec.convert(table, ProviderDefinition)
+    except msgspec.ValidationError as error:
+        message, _, key = str(error).partition(" - at ")
+        raise DefinitionError(file=file, key=key.strip("`$.") or "(top)", expected=message) from None
+    check_definition(definition, file=file, allow_loopback=allow_loopback)
+    return definition

@@ -1,0 +1,32 @@
+"""The rows. Each file holds what belongs together; `broker/services/` holds the verbs that cross them."""
+
+from tenants.models.audit_event import AuditEvent, IssueCount
+from tenants.models.authorization import AuthorizationRequest, ConnectSession
+from tenants.models.caller import ApiKey, Caller, Operation
+from tenants.models.client_registration import ClientRegistration
+from tenants.models.connection import Connection, Reason, State
+from tenants.models.credential import Credential, CredentialOrphan
+from tenants.models.data_key import DataKey
+from tenants.models.outbox import OutboxEvent
+from tenants.models.renewal_slot import RenewalSlot
+from tenants.models.tenant import Tenant
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "AuthorizationRequest",
+    "Caller",
+    "ClientRegistration",
+    "ConnectSession",
+    "Connection",
+    "Credential",
+    "CredentialOrphan",
+    "DataKey",
+    "IssueCount",
+    "Operation",
+    "OutboxEvent",
+    "Reason",
+    "RenewalSlot",
+    "State",
+    "Tenant",
+]

@@ -1,0 +1,40 @@
+"""When a connection is renewed next, and who holds it: narrow and hot."""
+
+from django.db import models
+from django.db.models import Q
+
+from tenants.models.connection import Connection
+
+
+class RenewalSlot(models.Model):
+    """Written only by the statements of querysets/slots.py: the database's clock decides leases and due times.
+
+    intent is `claimed` once a worker holds the slot and `sending` from just before the request leaves: a lease that
+    ends in `sending` means that the provider may have rotated the refresh token (uncertain_at).
+    """
+
+    class State(models.TextChoices):
+        SCHEDULED = "scheduled"
+        PARKED = "parked"
+
+    connection = models.OneToOneField(Connection, primary_key=True, on_delete=models.CASCADE, related_name="slot")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PARKED)
+    due_at = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+    lease_owner = models.CharField(max_length=100, blank=True, default="")
+    lease_until = models.DateTimeField(null=True)
+    intent = models.CharField(max_length=8, blank=True, default="")
+    intent_at = models.DateTimeField(null=True)
+    uncertain_at = models.DateTimeField(null=True)
+    suspect_version = models.BigIntegerField(null=True)
+    forced_version = models.BigIntegerField(null=True)
+    forced_at = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0)
+    failure_class = models.CharField(max_length=30, blank=True, default="")
+    failed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=Q(state="scheduled"), name="slot_due")]
+
+    def __str__(self) -> str:
+        return f"slot of {self.connection_id} fence {self.fence}"

@@ -1,0 +1,56 @@
+"""Who signs in at the support desk, and what they find there."""
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.db import connection as database
+from django.test import Client
+
+from tests.people import People
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def support_group(transactional_db: None) -> Group:
+    """The group as its migration makes it; tests with real transactions empty the database after each."""
+    migration = import_module("tenants.migrations.0003_support_group")
+    with database.schema_editor() as editor:
+        migration.create_group(apps, editor)
+    return Group.objects.get(name=migration.GROUP)
+
+
+@pytest.fixture
+def superuser(transactional_db: None) -> User:
+    return User.objects.create_superuser("root-anna", password=PASSWORD)
+
+
+@pytest.fixture
+def supporter(support_group: Group) -> User:
+    user = User.objects.create_user("support-ben", password=PASSWORD, is_staff=True)
+    user.groups.add(support_group)
+    return user
+
+
+@pytest.fixture
+def bystander(transactional_db: None) -> User:
+    """Staff, but in no group."""
+    return User.objects.create_user("staff-carl", password=PASSWORD, is_staff=True)
+
+
+@pytest.fixture
+def root(superuser: User, settled: People) -> Client:
+    return _signed_in(superuser)
+
+
+@pytest.fixture
+def support(supporter: User, settled: People) -> Client:
+    return _signed_in(supporter)
+
+
+def _signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client

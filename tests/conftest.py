@@ -1,0 +1,34 @@
+"""Fixtures for every test: the sandbox, the catalogue that knows it, and the people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.services import directory
+from tenants.models import Connection
+from tests import flows, local_catalogue, people
+from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
+
+__all__ = ["sandbox", "sandbox_process"]
+
+
+@pytest.fixture
+def local_provider(sandbox: SandboxProcess, tmp_path: Path, settings: object) -> Iterator[SandboxProcess]:
+    """The sandbox as the broker's environment `local` of eAccounting."""
+    settings.CATALOGUE_DIRECTORY = str(local_catalogue.write(tmp_path / "catalogue", sandbox.url))
+    directory.registry.cache_clear()
+    yield sandbox
+    directory.registry.cache_clear()
+
+
+@pytest.fixture
+def settled(transactional_db: None, local_provider: SandboxProcess) -> people.People:
+    """Tenants, callers and a registration at the sandbox, in a database where transactions are real."""
+    return people.settle()
+
+
+@pytest.fixture
+def connect(settled: people.People, local_provider: SandboxProcess) -> Callable[..., Connection]:
+    """Connects Aalto at the sandbox by the services and the sandbox's real pages."""
+    return flows.connector(settled)

@@ -1,0 +1,73 @@
+"""Beat and the queue are hints: without them renewals come a little later, and come."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from embedded.guardian import Guardian
+from embedded.processes import Child, Processes
+from embedded.sockets import socket_folder
+from embedded.valkey import Valkey
+from tests.fakes.broker import Broker, flush
+from tests.fakes.sandbox import SandboxProcess
+from tests.fakes.workers import Workers
+from tests.journeys import customer
+from tests.journeys.conftest import Journey
+from tests.journeys.service import Service, call_provider
+
+TOKEN_SECONDS = 10
+PACE = {"RENEWAL_SWEEP_SECONDS": 0.5, "RENEWAL_POLL_SECONDS": 0.5}
+
+
+def test_workers_renew_without_any_beat(journey: Journey, service: Callable[[Broker], Service]) -> None:
+    broker, _ = _started(journey)
+    workers = Workers(broker)
+    workers.worker("worker")
+    workers.wait_ready()
+    _renewed_in_time(broker, service(broker))
+    assert "sweep_due[" not in broker.logs()["worker"], "a beat was there after all"
+
+
+def test_a_flushed_and_then_stopped_queue_only_delays(
+    journey: Journey, service: Callable[[Broker], Service], tmp_path: Path
+) -> None:
+    guardian = Guardian()
+    servers = Processes(tmp_path, guardian)
+    valkey = Valkey(tmp_path / "valkey", socket_folder(tmp_path / "s"), throwaway=True)
+    try:
+        queue = valkey.start(servers)
+        _queue_lost(journey, service, valkey, queue)
+    finally:
+        servers.stop()
+        guardian.close()
+
+
+def _queue_lost(journey: Journey, service: Callable[[Broker], Service], valkey: Valkey, queue: Child) -> None:
+    broker, _ = _started(journey, redis_server=valkey.url)
+    workers = Workers(broker)
+    child = workers.worker("worker", beat=True)
+    workers.wait_ready()
+    aalto = service(broker)
+    connection = _renewed_in_time(broker, aalto)
+
+    flush(valkey.url)
+    _renewed_in_time(broker, aalto, connection)
+
+    queue.process.kill()
+    queue.process.wait()
+    _renewed_in_time(broker, aalto, connection)
+    assert child.running
+
+
+def _started(journey: Journey, **more: object) -> tuple[Broker, SandboxProcess]:
+    broker, sandbox = journey(sandbox=("--access-token-seconds", str(TOKEN_SECONDS)), **PACE, **more)
+    broker.start_web()
+    return broker, sandbox
+
+
+def _renewed_in_time(broker: Broker, aalto: Service, connection: str = "") -> str:
+    """Watch one renewal, of a new connection or of this one; the token of before must still work at that moment."""
+    known = connection or customer.connect_new(broker, aalto)
+    before = aalto.token(known, min_ttl=0)
+    aalto.wait(known, lambda seen: seen["version"] > before["version"], "a renewal unasked", TOKEN_SECONDS)
+    assert call_provider(before).status_code == 200
+    return known

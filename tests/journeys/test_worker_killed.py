@@ -1,0 +1,122 @@
+"""A worker that ends in the middle of a token request: asked to, or killed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from embedded.processes import Child
+from tests.fakes.broker import Broker, wait_until
+from tests.fakes.workers import Workers
+from tests.journeys import customer
+from tests.journeys.conftest import Journey
+from tests.journeys.service import Service, call_provider
+
+# The shortest lease that the settings allow.
+PACE = {
+    "OUTBOUND_TIMEOUT_SECONDS": 6,
+    "RENEWAL_LEASE_SECONDS": 11,
+    "RENEWAL_SWEEP_SECONDS": 0.5,
+    "RENEWAL_POLL_SECONDS": 0.5,
+    "RENEWAL_CONFIRM_SECONDS": 1,
+}
+TOKEN_SECONDS = 10
+STALL_SECONDS = 4.0
+PATIENCE_SECONDS = 40.0
+
+
+class Scene:
+    """A connection whose renewal is being stalled at the provider, and the worker that waits for the answer."""
+
+    def __init__(self, journey: Journey, service: Callable[[Broker], Service], *, grace: int, beat: bool) -> None:
+        options = ("--access-token-seconds", str(TOKEN_SECONDS), "--grace-seconds", str(grace))
+        self.broker, self.sandbox = journey(sandbox=options, **PACE)
+        self.broker.start_web()
+        self.workers = Workers(self.broker)
+        self.first = self.workers.worker("first", beat=beat)
+        self.aalto = service(self.broker)
+        self.connection = customer.connect_new(self.broker, self.aalto)
+        self.before = self.aalto.connection(self.connection)["version"]
+
+    def stall(self) -> None:
+        """Return once the provider has rotated, with its reply still to come."""
+        self.sandbox.fault("token", "stall", seconds=STALL_SECONDS, after=True)
+        self.workers.wait_ready()
+        wait_until(self._stalled, "a stalled token request", TOKEN_SECONDS * 2)
+
+    def _stalled(self) -> bool:
+        return any(one["decision"] == "rotated" and not one["finished"] for one in self.renewals())
+
+    def renewals(self) -> list[dict[str, Any]]:
+        """What the provider saw of renewals."""
+        return [one for one in self.sandbox.log(endpoint="token") if one["decision"] != "issued"]
+
+    def take_over(self) -> Child:
+        """Kill the waiting worker and start another one."""
+        self.workers.kill(self.first)
+        second = self.workers.worker("second")
+        self.workers.wait_ready()
+        return second
+
+
+def test_killed_with_the_reply_on_its_way_and_a_grace_time(
+    journey: Journey, service: Callable[[Broker], Service]
+) -> None:
+    scene = Scene(journey, service, grace=60, beat=False)
+    scene.stall()
+    scene.take_over()
+    seen = scene.aalto.wait(
+        scene.connection, lambda one: one["version"] > scene.before, "another worker to take over", PATIENCE_SECONDS
+    )
+    assert (seen["state"], seen["reason"]) == ("connected", "")
+    first, second, *_ = scene.renewals()
+    assert second["presented"] == first["presented"]
+    assert (second["decision"], second["reason"]) == ("rotated", "within the grace time")
+    # The lease of the dead ran out first: the request that it had sent was given its time.
+    assert second["at"] - first["at"] > PACE["OUTBOUND_TIMEOUT_SECONDS"]
+    assert call_provider(scene.aalto.token(scene.connection)).status_code == 200
+
+
+def test_killed_with_the_reply_on_its_way_and_no_grace_time(
+    journey: Journey, service: Callable[[Broker], Service]
+) -> None:
+    scene = Scene(journey, service, grace=0, beat=False)
+    scene.stall()
+    scene.take_over()
+    _told_as_our_loss(scene)
+
+
+def test_a_reply_that_is_dropped_after_rotating_is_told_as_our_loss(
+    journey: Journey, service: Callable[[Broker], Service]
+) -> None:
+    scene = Scene(journey, service, grace=0, beat=True)
+    scene.sandbox.fault("token", "drop_after")
+    _told_as_our_loss(scene)
+
+
+def _told_as_our_loss(scene: Scene) -> None:
+    """The refresh token is gone for good: the customer must act, and is told that it was not their doing."""
+    seen = scene.aalto.wait(
+        scene.connection, lambda one: one["state"] == "reauthorization_required", "the loss", PATIENCE_SECONDS
+    )
+    assert seen["reason"] == "rotation_lost"
+    assert [one["decision"] for one in scene.renewals()[:2]] == ["rotated", "reuse_detected"]
+    told = scene.aalto.token(scene.connection, status=409)
+    assert (told["code"], told["reason"]) == ("reauthorization_required", "rotation_lost")
+    customer.connect(scene.broker, told["connect_url"])
+    repaired = scene.aalto.connection(scene.connection)
+    assert (repaired["state"], repaired["reason"]) == ("connected", "")
+
+
+@pytest.mark.parametrize("beat", [True, False], ids=["handed out by beat", "found by polling"])
+def test_asked_to_end_it_finishes_the_request(
+    journey: Journey, service: Callable[[Broker], Service], beat: bool
+) -> None:
+    scene = Scene(journey, service, grace=0, beat=beat)
+    scene.stall()
+    assert scene.workers.terminate(scene.first) == 0
+    seen = scene.aalto.connection(scene.connection)
+    assert (seen["state"], seen["reason"]) == ("connected", "")
+    assert seen["version"] > scene.before
+    assert [one["decision"] for one in scene.renewals()] == ["rotated"]
+    assert call_provider(scene.aalto.token(scene.connection, min_ttl=0)).status_code == 200

@@ -1,0 +1,35 @@
+"""Generic code knows no provider: every name stays in its catalogue file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from providers.registry import CATALOGUE, load_definitions
+
+ROOM = CATALOGUE.parent
+GENERIC = sorted(ROOM.rglob("*.py"))
+
+
+def names() -> set[str]:
+    """Ids, the words of display names, and the registrable host names of all endpoints."""
+    found: set[str] = set()
+    for definition in load_definitions().values():
+        found |= {definition.id, *definition.id.split("-"), *re.findall(r"\w{4,}", definition.display_name)}
+        for environment in definition.environments.values():
+            found.add(".".join(re.findall(r"https://([^/]+)", environment.issuer)[0].split(".")[-2:]))
+        found |= {entry.name for entry in definition.scopes_supported if ":" in entry.name}
+    return {name.lower() for name in found}
+
+
+@pytest.mark.parametrize("file", GENERIC, ids=lambda file: str(file.relative_to(ROOM)))
+def test_generic_code_names_no_provider(file: Path):
+    text = file.read_text(encoding="utf-8").lower()
+    assert [name for name in sorted(names()) if re.search(rf"\b{re.escape(name)}\b", text)] == []
+
+
+def test_the_search_would_find_one():
+    assert len(names()) > 5
+    assert len(GENERIC) > 15

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from providers.errors import DefinitionError, UnknownProvider
+from providers.registry import CATALOGUE, Registry, load_definitions
+
+WHOLE = """
+id = "extra"
+display_name = "Extra"
+documentation = "https://docs.example"
+verified_on = 2026-01-02
+[environments.production]
+issuer = "https://login.example"
+authorization_endpoint = "https://login.example/authorize"
+token_endpoint = "https://login.example/token"
+api_base_url = "https://api.example"
+"""
+LOCAL = """
+[environments.local]
+issuer = "http://127.0.0.1:8100"
+authorization_endpoint = "http://127.0.0.1:8100/authorize"
+token_endpoint = "http://127.0.0.1:8100/token"
+api_base_url = "http://127.0.0.1:8100/v2"
+"""
+OURS = sorted(CATALOGUE.glob("*.toml"))[0].stem
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    def folder(**files: str) -> Path:
+        for name, text in files.items():
+            (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return folder
+
+
+class TestLoad:
+    def test_our_catalogue_and_an_extra_folder_are_one(self, outbound, folder):
+        registry = Registry.load(outbound, folder(extra=WHOLE))
+        assert {"extra", OURS} <= set(registry.ids())
+        assert registry.get("extra").definition.display_name == "Extra"
+        assert registry.definitions()["extra"] is registry.get("extra").definition
+
+    def test_an_extension_adds_an_environment_and_changes_nothing_else(self, folder):
+        before = load_definitions()[OURS]
+        after = load_definitions(folder(local=f'extends = "{OURS}"{LOCAL}'), allow_loopback=True)[OURS]
+        assert set(after.environments) == {*before.environments, "local"}
+        assert after.environments["local"].api_base_url == "http://127.0.0.1:8100/v2"
+        assert (after.quirks, after.traits, after.required_scopes) == (
+            before.quirks,
+            before.traits,
+            before.required_scopes,
+        )
+        assert all(after.environments[name] == before.environments[name] for name in before.environments)
+
+    def test_an_extension_works_on_a_provider_of_the_same_folder(self, folder):
+        found = load_definitions(folder(aaa=f'extends = "extra"{LOCAL}', extra=WHOLE), allow_loopback=True)
+        assert set(found["extra"].environments) == {"production", "local"}
+
+    @pytest.mark.parametrize(
+        ("files", "key"),
+        [
+            ({"extra": "id = "}, "(file)"),
+            ({"other": WHOLE}, "id"),
+            ({"extra": WHOLE.replace('id = "extra"', "")}, "id"),
+            ({OURS: WHOLE.replace("extra", OURS)}, "id"),
+            ({"extra": WHOLE + "[quirks]\nscope_seperator = ','"}, "quirks"),
+            ({"extra": WHOLE.replace("documentation", "documentations")}, "(top)"),
+            ({"extra": WHOLE.replace("2026-01-02", "'soon'")}, "verified_on"),
+            (
+                {"extra": WHOLE.replace("https://login.example/token", "http://login.example/token")},
+                "environments.production.token_endpoint",
+            ),
+            ({"x": 'extends = "nobody"' + LOCAL}, "extends"),
+            ({"x": f'extends = "{OURS}"'}, "extends"),
+            ({"x": f'extends = "{OURS}"\ndisplay_name = "Ours"{LOCAL}'}, "extends"),
+            ({"x": f'extends = "{OURS}"' + LOCAL.replace("local", "production")}, "environments.production"),
+            ({"x": f'extends = "{OURS}"\nenvironments = 3'}, "extends"),
+        ],
+    )
+    def test_a_wrong_file_stops_it_and_is_named(self, folder, files, key):
+        with pytest.raises(DefinitionError) as caught:
+            load_definitions(folder(**files), allow_loopback=key != "environments.production.token_endpoint")
+        assert next(iter(files)) in caught.value.file
+        assert caught.value.key == key
+
+    def test_a_misspelt_quirk_is_named(self, folder):
+        with pytest.raises(DefinitionError, match="scope_seperator"):
+            load_definitions(folder(extra=WHOLE + "[quirks]\nscope_seperator = ','"))
+
+    def test_loopback_is_refused_unless_allowed(self, folder):
+        with pytest.raises(DefinitionError, match=r"environments\.local"):
+            load_definitions(folder(local=f'extends = "{OURS}"{LOCAL}'))
+
+    def test_a_folder_that_is_not_there_is_named(self, tmp_path):
+        with pytest.raises(DefinitionError, match="nowhere"):
+            load_definitions(tmp_path / "nowhere")
+
+
+class TestGet:
+    def test_an_unknown_id_is_a_typed_error(self, outbound):
+        with pytest.raises(UnknownProvider) as caught:
+            Registry.load(outbound).get("nobody")
+        assert caught.value.provider_id == "nobody"

@@ -1,0 +1,1 @@
+"""Programs that tests use and that are no Python packages: a browser, Node and the peers written for it."""
