@@ -3,18 +3,24 @@
 broker.E001  the keyring cannot be used
 broker.E002  a catalogue file is wrong
 broker.E003  kombu is older than the first version that survives a broker restart
+broker.E004  the keyring does not open the database's data keys (asked at the start of a process)
 broker.W001  the demo settings are on
 """
 
+import logging
 from typing import Any
 
 import kombu
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import Error as DatabaseError
+from django.db import connection
 
-from broker.services import credentials, directory
+from broker.services import credentials, directory, keys
 from providers.errors import DefinitionError
 from tenants.errors import KeyringInvalid
+
+logger = logging.getLogger(__name__)
 
 
 @register()
@@ -55,3 +61,20 @@ def demo_is_off(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+def keys_fit_the_database() -> list[CheckMessage]:
+    """Return broker.E004 for each key version in the database that the keyring cannot serve.
+
+    A database that is away or empty proves nothing either way; /readyz asks again before any traffic comes.
+    """
+    try:
+        hint = "Give the KEYRING and BROKER_ENVIRONMENT that this database was written with."
+        return [Error(sentence, hint=hint, id="broker.E004") for sentence in keys.unusable_keys()]
+    except DatabaseError:
+        logger.warning("the database does not answer yet; its keys are not checked")
+        return []
+    finally:
+        # A process that forks its workers must not share these connections with them.
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]

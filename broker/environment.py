@@ -46,6 +46,8 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # the package ha
             refuse(f"{var}_FILE cannot be read: {type(error).__name__}")
         except ValueError:
             refuse(f"{var} must be {self._expected(var)}")
+        except ImproperlyConfigured as error:
+            refuse(str(error))
         if isinstance(value, int | float) and not isinstance(value, bool) and not _in_range(var, value):
             refuse(f"{var} must be {self._expected(var)}")
         return value

@@ -34,16 +34,24 @@ _NAMES = (
     r"(?:[a-z_]*token|[a-z_]*secret|[a-z_]*password|[a-z_]*assertion|passwd|pwd|code|code_verifier|state|nonce"
     r"|api[_-]?key|secret[_-]key|keyring|[a-z]*session(?:id)?)"
 )
-_VALUE = r"""(?:\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&"',;})\]]+)"""
+_VALUE = r"""(?:\\+"(?:(?!\\+").)*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\*["']?[^\s&"',;})\]]+)"""
 _SECRETS = (
     (re.compile(r"brk_[A-Za-z0-9]+_[A-Za-z0-9]+_\S+"), "brk_***"),
     (re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*[=:]\s*)[^\r\n]+"), r"\1***"),
+    (
+        re.compile(r"(?i)(authorization\\*[\"']?\s*[=:]\s*\\*[\"']?)(?:(?:bearer|basic|dpop)\s+)?[^\s\"'\\,}]+"),
+        r"\1***",
+    ),
     (re.compile(r"(?i)\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{6,}"), r"\1 ***"),
-    (re.compile(rf"(?i){_BEGIN}({_NAMES}[\"']?\s*(?:=|:|%3D)\s*){_VALUE}"), r"\1***"),
+    (re.compile(rf"(?i){_BEGIN}({_NAMES}\\*[\"']?\s*(?:=|:|%3D)\s*){_VALUE}"), r"\1***"),
     (re.compile(r"/connect/(?!result|retry)[A-Za-z0-9_-]{20,}"), "/connect/***"),
     (re.compile(r"(://[^/\s:@]*:)[^\s/]+@"), r"\1***@"),
     (re.compile(r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)+"), "***"),
-    (re.compile(r"[A-Za-z0-9_~+/-]{40,}={0,2}"), "***"),
+    # Whatever is long and random; the path of an address, all words and ids, is neither.
+    (
+        re.compile(r"(?<![A-Za-z0-9_~+/-])(?!(?:/[a-z0-9_-]{0,36})+(?![A-Za-z0-9_~+/-]))[A-Za-z0-9_~+/-]{40,}={0,2}"),
+        "***",
+    ),
 )
 _CONTROLS = {number: f"\\x{number:02x}" for number in (*range(32), *range(0x7F, 0xA0))}
 _CONTROLS |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): " ", 0x2028: "\\u2028", 0x2029: "\\u2029"}
@@ -87,7 +95,7 @@ def _plain(value: object) -> object:
 def _where(error: BaseException) -> str:
     # The message and the source lines of a traceback can hold values: only the class and the places are kept.
     frames = [
-        f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}"
+        f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     return f"{type(error).__name__} at " + " < ".join(reversed(frames[-8:]))

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -79,6 +80,7 @@ def response_headers(get_response: Next) -> Next:
         request.csp_nonce = nonce  # type: ignore[attr-defined]
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", _policy(request, nonce))
+        response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -11,17 +11,28 @@ from broker.services import renew, revoke, sweep
 
 logger = logging.getLogger(__name__)
 _stopping = threading.Event()
+_threads: list[threading.Thread] = []
 
 
 def start() -> None:
     """Start the polling thread of this worker process."""
     _stopping.clear()
-    threading.Thread(target=_run, name="renewal-poller", daemon=True).start()
+    # A daemon, so that a worker that dies some other way is not kept alive by it; `finish` waits for it.
+    thread = threading.Thread(target=_run, name="renewal-poller", daemon=True)
+    _threads.append(thread)
+    thread.start()
 
 
 def stop() -> None:
-    """Claim nothing more; what is being renewed is finished."""
+    """Claim nothing more."""
     _stopping.set()
+
+
+def finish() -> None:
+    """Wait for what is being renewed: an answer that nobody stores is a lost refresh token. At most one lease."""
+    stop()
+    while _threads:
+        _threads.pop().join(settings.RENEWAL_LEASE_SECONDS)
 
 
 def _run() -> None:

@@ -30,7 +30,7 @@ OPTIONAL: dict[str, tuple[type, Any]] = {
     "ALLOWED_HOSTS": (list, []),
     "TRUSTED_PROXY": (bool, False),
     "STATIC_ROOT": (str, str(BASE_DIR / "staticfiles")),
-    "DATABASE_POOL_SIZE": (int, 8),
+    "DATABASE_POOL_SIZE": (int, 10),
     "DATABASE_STATEMENT_TIMEOUT_SECONDS": (int, 5),
     "CATALOGUE_DIRECTORY": (str, ""),
     "OUTBOUND_CONNECT_TIMEOUT_SECONDS": (float, 3.0),
@@ -103,6 +103,8 @@ MIDDLEWARE = [
     "broker.middleware.PageMessages",
     "broker.middleware.response_headers",
 ]
+# Django looks for its own two classes by name; PageCsrf is one of them, and response_headers does the other's work.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -237,6 +239,10 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"level": "ERROR"},
         "httpx2": {"level": "WARNING"},
+        # One line a task each, thrice: at a sweep every few seconds they would bury what matters.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
     },
 }

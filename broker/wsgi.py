@@ -4,9 +4,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from broker.startup import refuse_unsafe_start
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "broker.settings")
 
 application = get_wsgi_application()
+
+# Only now: checks reach the models, and those can be imported only when Django's apps are ready.
+from broker.startup import refuse_unsafe_start  # noqa: E402
+
 refuse_unsafe_start()

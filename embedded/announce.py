@@ -10,7 +10,7 @@ TEXT = """
 Token broker: everything runs on this machine.
 
   Connect    {link}
-             press Connect, sign in at the sandbox as {username} with {password}
+             press Continue, sign in at the sandbox as {username} with {password}
   Token      curl -s -H 'Authorization: Bearer {api_key}' \\
                {public_url}/v1/tenants/{slug}/providers/{provider}/token
              until the first Connect it answers 404 "connection_not_found"

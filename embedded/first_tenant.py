@@ -38,8 +38,10 @@ class FirstTenant:
         self._once("admin", self._create_admin)
         self._once("tenant", self._create_tenant)
         self._once("caller", self._create_caller)
-        registration = self._once("registration", self._register)
-        control.keep_client(CLIENT_ID, self._client_secret(), registration["redirect_uri"])
+        self._once("registration", self._register)
+        # Not the remembered address: the web port may be another one at this start.
+        redirect_uri = f"{self._manage.variables['PUBLIC_URL']}/cb/{REDIRECT_KEY}"
+        control.keep_client(CLIENT_ID, self._client_secret(), redirect_uri)
 
     def connect_link(self) -> str:
         """Return a fresh link to the connect page."""
@@ -66,7 +68,7 @@ class FirstTenant:
         return {"username": ADMIN}
 
     def _create_tenant(self) -> dict[str, Any]:
-        return self._manage.json("create_tenant", SLUG, "--name", "Acme Oy", "--locale", "fi")
+        return self._manage.json("create_tenant", SLUG, "--name", "Acme Oy")
 
     def _create_caller(self) -> dict[str, Any]:
         operations = [word for operation in OPERATIONS for word in ("--operation", operation)]

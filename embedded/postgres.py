@@ -19,7 +19,7 @@ from embedded.processes import Child, Processes, stop_leftover
 OLDEST, NEWEST = 15, 18
 USER = DATABASE = "broker"
 PORT = 5432
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 # An error message would otherwise quote the statement, values included, into the log.
 SETTINGS = {"listen_addresses": "", "timezone": "UTC", "log_min_error_statement": "panic"}
 # For tests: the data dies with the run, so nothing waits for the disk.

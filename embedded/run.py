@@ -15,7 +15,11 @@ def run(home: Home) -> int:
     stop_signal = StopSignal()
     try:
         with home.locked(), Stack(home, Narrator().tell, stop_signal) as stack:
-            print(announce.text(home, stack.start()), flush=True)
+            manage = stack.start()
+            # Made while the web processes are still importing.
+            welcome = announce.text(home, manage)
+            stack.wait_until_ready(manage)
+            print(welcome, flush=True)
             stack.watch()
     except Stopped:
         print("\nStopped.", flush=True)

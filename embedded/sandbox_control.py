@@ -33,7 +33,8 @@ class SandboxControl:
 
         Raises: EmbeddedError when the sandbox refuses.
         """
-        answer = httpx2.request(method, f"{self.base_url}/_sandbox/{path}", json=body, timeout=10)
+        # A proxy named in the environment does not lead to this machine, here and wherever we call it.
+        answer = httpx2.request(method, f"{self.base_url}/_sandbox/{path}", json=body, timeout=10, trust_env=False)
         if answer.is_error:
             raise EmbeddedError(f"The sandbox answered {answer.status_code} to {method} {path}: {answer.text}")
         found: dict[str, Any] = answer.json()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from embedded import environment, local_provider, programs, servers
+from embedded import environment, local_provider, programs, servers, static_files
 from embedded.errors import EmbeddedError
 from embedded.first_tenant import FirstTenant
 from embedded.guardian import Guardian
@@ -20,7 +20,7 @@ from embedded.processes import Processes
 from embedded.sandbox_control import SandboxControl
 from embedded.stop_signal import StopSignal
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 Tell = Callable[[str], None]
 
 
@@ -51,7 +51,7 @@ class Stack:
         self._guardian.close()
 
     def start(self) -> Manage:
-        """Return the commands of the installation, which is ready to serve then.
+        """Return the commands of the installation; `wait_until_ready` has to follow.
 
         Raises: EmbeddedError when something does not start, Stopped.
         """
@@ -64,7 +64,6 @@ class Stack:
         self._prepare_database(manage)
         self._start_broker(manage)
         FirstTenant(self.home, manage).ensure(SandboxControl(self.sandbox_url))
-        self._wait_until_ready(manage)
         return manage
 
     def watch(self) -> None:
@@ -85,7 +84,7 @@ class Stack:
 
     def _prepare_database(self, manage: Manage) -> None:
         with ThreadPoolExecutor(max_workers=1) as beside:
-            collecting = beside.submit(manage.run, "collectstatic", "--noinput", "--verbosity=0")
+            collecting = beside.submit(static_files.collect, self.home, manage)
             manage.run("migrate", "--noinput", "--verbosity=0")
             collecting.result()
         self._step("The database is up to date")
@@ -98,7 +97,11 @@ class Stack:
         for name, command in commands.items():
             self._programs.start(name, command, environment=manage.environment, folder=CHECKOUT)
 
-    def _wait_until_ready(self, manage: Manage) -> None:
+    def wait_until_ready(self, manage: Manage) -> None:
+        """Stay until the broker serves.
+
+        Raises: ProcessDied, EmbeddedError when it takes too long, Stopped.
+        """
         address = f"http://{HOST}:{self.web_port}/readyz"
         headers = {"Host": urlsplit(manage.variables["PUBLIC_URL"]).netloc}
         deadline = time.monotonic() + READY_SECONDS
@@ -117,6 +120,6 @@ class Stack:
 
 def _answers(address: str, headers: dict[str, str]) -> bool:
     try:
-        return httpx2.get(address, headers=headers, timeout=5).is_success
+        return httpx2.get(address, headers=headers, timeout=5, trust_env=False).is_success
     except httpx2.HTTPError:
         return False

@@ -12,7 +12,7 @@ import redis
 from embedded.errors import EmbeddedError, ServerMissing
 from embedded.processes import Child, Processes, stop_leftover
 
-START_SECONDS = 15.0
+START_SECONDS = 30.0
 
 
 def find_binary() -> Path:

@@ -7,6 +7,8 @@
     ├── ResponseMalformed              ours to investigate: the outcome is unknown
     ├── AuthorizationRefused           the customer said no, or the provider did, at the redirection endpoint
     ├── AuthorizationResponseInvalid   we refuse the authorization response
+    ├── RightMissing                   the customer's turn, in the provider's own program: a right is not granted
+    ├── RequestRefused                 the turn of whoever asks us: we do not sign or keep what was given
     └── UnsupportedOperation           this provider has no such operation
     DefinitionError (ValueError)       a catalogue file is wrong
     UnknownProvider (KeyError)         no catalogue file has this id
@@ -160,6 +162,37 @@ class AuthorizationResponseInvalid(ProviderError):
     def __init__(self, *, problem: str, provider_id: str = "", endpoint: str = "redirection") -> None:
         self.problem = problem
         super().__init__(provider_id=provider_id, endpoint=endpoint, description=problem)
+
+
+class RightMissing(ProviderError):
+    """The credential is good and not enough: a right has to be granted in the provider's own program."""
+
+
+class RequestRefused(ProviderError):
+    """We refuse what was given before anything is signed, kept or sent.
+
+    Shape:  field names the place; problem is a word for programs; position counts characters from 0 in the
+            field as it was given; expected is the next step in our own words. No part of the value is here.
+    """
+
+    def __init__(
+        self,
+        *,
+        problem: str,
+        field: str,
+        position: int | None = None,
+        expected: str = "",
+        provider_id: str = "",
+    ) -> None:
+        self.problem = problem
+        self.field = field
+        self.position = position
+        self.expected = expected
+        super().__init__(provider_id=provider_id, description=problem)
+
+    def _summary(self) -> str:
+        place = self.field if self.position is None else f"{self.field} at {self.position}"
+        return ": ".join(part for part in (self.provider_id, place, self.problem, self.expected) if part)
 
 
 class UnsupportedOperation(ProviderError):

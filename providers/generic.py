@@ -19,7 +19,7 @@ from providers.messages import (
     TokenResponse,
 )
 from providers.outbound import Outbound
-from providers.protocol import authorization_endpoint, external_account, revocation, token_endpoint
+from providers.protocol import authorization_endpoint, discovery, external_account, revocation, token_endpoint
 
 
 class OAuthProvider:
@@ -155,6 +155,18 @@ class OAuthProvider:
         headers = self.api_headers(registration, credential)
         request = external_account.build_account_request(lookup, environment, headers)
         return external_account.process_response(self.definition, lookup, environment, self._send(request))
+
+    def metadata_differences(self, environment_name: str) -> tuple[str, ...] | None:
+        """What the server's own metadata says otherwise than the catalogue; None when it publishes none.
+
+        Raises: ProviderUnavailable, ResponseMalformed. Effects: one or two GETs.
+        """
+        environment = self.definition.environments[environment_name]
+        for request in discovery.build_metadata_requests(environment):
+            document = discovery.process_response(self.definition, self._send(request))
+            if document is not None:
+                return discovery.differences(self.definition, environment, document)
+        return None
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         return self._outbound.send(request, provider_id=self.id)

@@ -5,21 +5,28 @@ A service asks `provider.capabilities` (or `isinstance`) and never the provider'
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from providers.messages import (
     AuthorizationRequest,
     ClientRegistration,
+    EnteredCredential,
     ExternalAccount,
     OAuthCredential,
+    RequestToSign,
+    SignedHeaders,
     TokenResponse,
+    VerifiedCredential,
 )
 
 AUTHORIZES = "authorizes"
 RENEWS = "renews"
 REVOKES = "revokes"
 IDENTIFIES = "identifies"
+SIGNS_REQUESTS = "signs_requests"
+VERIFIES = "verifies"
 
 
 @runtime_checkable
@@ -133,5 +140,48 @@ class Identifies(Protocol):
 
         Raises: ClientRejected when the API refuses the token, ProviderUnavailable, ResponseMalformed.
         Effects: one GET to the provider's API.
+        """
+        ...
+
+
+@runtime_checkable
+class SignsRequests(Protocol):
+    """Headers that prove who sends one request."""
+
+    def sign(
+        self,
+        registration: ClientRegistration,
+        credential: EnteredCredential,
+        request: RequestToSign,
+        *,
+        now: dt.datetime,
+        nonce: str,
+    ) -> SignedHeaders:
+        """The headers for this one request; the same arguments give the same bytes.
+
+        Shape:  now is aware and from a checked clock. nonce is fresh for every call (see `protocol.nonces`).
+        Raises: RequestRefused for a URL outside the provider's declared hosts and paths, and for what the
+                scheme cannot carry.
+        """
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """Whether what a customer typed in works, before any of it is kept."""
+
+    def verify(
+        self,
+        registration: ClientRegistration,
+        credential: EnteredCredential,
+        *,
+        now: dt.datetime,
+        nonce: str,
+    ) -> VerifiedCredential:
+        """The credential to keep, and whose account it opens.
+
+        Raises: GrantRejected when the values are refused, RightMissing, ClientRejected, ProviderUnavailable,
+                ResponseMalformed, RequestRefused.
+        Effects: exactly one GET to the provider's API.
         """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,12 +109,55 @@ class OAuthCredential:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnteredCredential:
+    """What a customer typed in, normalised and checked, by the names of the definition's entered fields."""
+
+    fields: Mapping[str, Secret]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestToSign:
+    """A request that a caller is going to send, as far as a signature can cover it.
+
+    Shape:  url as it will be sent. body_digest is the body's MD5 in lower-case hex, for a body that stays with
+            the caller. headers are the caller's own, beside those that the signature brings.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    body_digest: str | None = None
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedHeaders:
+    """The headers of one request: for that request only, and to be sent before `valid_until`.
+
+    Shape:  transaction_id is the provider's name for the request, None where it has none.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    transaction_id: str | None
+    valid_until: dt.datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExternalAccount:
     """Whose account it is at the provider: issuer and subject are the identity, name is for people."""
 
     issuer: str
     subject: str
     name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedCredential:
+    """A credential that the provider has accepted, complete: keep this one, not the one that was typed in."""
+
+    credential: EnteredCredential
+    account: ExternalAccount
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,19 +10,23 @@ from typing import Any
 
 import msgspec
 
+from providers.coded import CODED
 from providers.definition import ProviderDefinition, check_definition
-from providers.errors import DefinitionError, UnknownProvider
+from providers.errors import DefinitionError, UnknownProvider, UnsupportedOperation
 from providers.generic import OAuthProvider
+from providers.interface import AUTHORIZES
 from providers.outbound import Outbound
+from providers.signing import SigningProvider
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+AnyProvider = OAuthProvider | SigningProvider
 
 
 class Registry:
     """Every provider of the catalogue, by id."""
 
-    def __init__(self, providers: Mapping[str, OAuthProvider]) -> None:
-        self._providers = MappingProxyType(dict(providers))
+    def __init__(self, providers: Mapping[str, AnyProvider]) -> None:
+        self._providers: Mapping[str, AnyProvider] = MappingProxyType(dict(providers))
 
     @classmethod
     def load(cls, outbound: Outbound, extra_directory: Path | None = None, allow_loopback: bool = False) -> Registry:
@@ -32,10 +36,20 @@ class Registry:
         Raises: DefinitionError naming file, key and what is expected.
         """
         definitions = load_definitions(extra_directory, allow_loopback=allow_loopback)
-        return cls({each.id: OAuthProvider(each, outbound) for each in definitions.values()})
+        return cls({each.id: make_provider(each, outbound, allow_loopback) for each in definitions.values()})
 
     def get(self, provider_id: str) -> OAuthProvider:
-        """The provider with this id.
+        """The OAuth provider with this id.
+
+        Raises: UnknownProvider; UnsupportedOperation for a provider of another kind, see `find`.
+        """
+        found = self.find(provider_id)
+        if not isinstance(found, OAuthProvider):
+            raise UnsupportedOperation(provider_id=provider_id, operation=AUTHORIZES, supported=found.capabilities)
+        return found
+
+    def find(self, provider_id: str) -> AnyProvider:
+        """The provider with this id, of whatever kind; its `capabilities` say what it can do.
 
         Raises: UnknownProvider.
         """
@@ -51,6 +65,19 @@ class Registry:
     def definitions(self) -> Mapping[str, ProviderDefinition]:
         """All definitions by provider id."""
         return {provider_id: self._providers[provider_id].definition for provider_id in self.ids()}
+
+
+def make_provider(definition: ProviderDefinition, outbound: Outbound, allow_loopback: bool) -> AnyProvider:
+    """The provider that a definition describes: of its own class where one is written for its id.
+
+    Raises: DefinitionError for a definition that only code could serve, and none does.
+    """
+    own = CODED.get(definition.id)
+    if own is not None:
+        return own(definition, outbound, allow_loopback=allow_loopback)
+    if definition.signing is not None:
+        raise DefinitionError(file=definition.id, key="signing", expected="an id that a module of ours knows")
+    return OAuthProvider(definition, outbound)
 
 
 def load_definitions(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.services import directory
+from broker.services import counts, directory
 from tenants.models import Connection
 from tests import flows, local_catalogue, people
 from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
@@ -23,9 +23,11 @@ def local_provider(sandbox: SandboxProcess, tmp_path: Path, settings: object) ->
 
 
 @pytest.fixture
-def settled(transactional_db: None, local_provider: SandboxProcess) -> people.People:
+def settled(transactional_db: None, local_provider: SandboxProcess) -> Iterator[people.People]:
     """Tenants, callers and a registration at the sandbox, in a database where transactions are real."""
-    return people.settle()
+    yield people.settle()
+    # What was counted is written while this test's database is there.
+    counts.reads.flush()
 
 
 @pytest.fixture

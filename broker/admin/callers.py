@@ -23,8 +23,11 @@ def _providers() -> list[tuple[str, str]]:
 class CallerForm(forms.ModelForm):  # type: ignore[type-arg]
     """Lists of fixed words are ticked, not typed."""
 
-    operations = forms.MultipleChoiceField(choices=Operation.choices, widget=forms.CheckboxSelectMultiple)
+    operations = forms.MultipleChoiceField(
+        label="Operations", choices=Operation.choices, widget=forms.CheckboxSelectMultiple
+    )
     providers = forms.MultipleChoiceField(
+        label="Providers",
         choices=_providers,
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -45,7 +45,7 @@ def context(request: HttpRequest, connection: Connection) -> dict[str, Any]:
         connection.state,
         connection.reason,
         registration_refused=connection.registration.incident_since is not None,
-        revocation_pending=revoke.pending_revocation(connection.pk),
+        revocation_pending=revoke.revocation_of(connection.pk) == "pending",
     )
     return {
         "connection": connection,

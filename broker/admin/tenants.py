@@ -20,22 +20,31 @@ from tenants.models import Tenant
 _LINES = forms.Textarea(attrs={"rows": 4, "cols": 80})
 
 
+class LinesField(SimpleArrayField):
+    """A list typed one entry a line; empty lines are nothing."""
+
+    def __init__(self, base_field: forms.Field, **kwargs: Any) -> None:
+        super().__init__(base_field, delimiter="\n", required=False, widget=_LINES, **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        lines = value.splitlines() if isinstance(value, str) else value or []
+        return super().to_python("\n".join(line.strip() for line in lines if line.strip()))
+
+
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     """Lists are typed one entry a line."""
 
-    locale = forms.ChoiceField(choices=settings.LANGUAGES, help_text="Of connect pages, unless a link says otherwise.")
-    return_urls = SimpleArrayField(
+    locale = forms.ChoiceField(
+        label="Language", choices=settings.LANGUAGES, help_text="Of connect pages, unless a link says otherwise."
+    )
+    return_urls = LinesField(
         forms.CharField(max_length=500),
-        delimiter="\n",
-        required=False,
-        widget=_LINES,
+        label="Return URLs",
         help_text="One a line: the exact addresses that a connect session may return the browser to.",
     )
-    contacts = SimpleArrayField(
+    contacts = LinesField(
         forms.EmailField(),
-        delimiter="\n",
-        required=False,
-        widget=_LINES,
+        label="Contacts",
         help_text="One e-mail address a line: who is asked to repair a connection.",
     )
 

@@ -13,7 +13,7 @@ from broker.services.sessions import Link
 from tenants import audit
 from tenants.audit import Actor
 from tenants.errors import TenantsError
-from tenants.models import Connection, CredentialOrphan, RenewalSlot, State
+from tenants.models import Connection, RenewalSlot, State
 
 OUTCOMES: dict[Outcome, tuple[int, str]] = {
     Outcome.RENEWED: (messages.SUCCESS, "The tokens were renewed; the connection works."),
@@ -35,6 +35,11 @@ OUTCOMES: dict[Outcome, tuple[int, str]] = {
     Outcome.UNAVAILABLE: (
         messages.WARNING,
         "The provider did not answer as it should. The broker tries again by itself.",
+    ),
+    Outcome.MALFORMED: (
+        messages.WARNING,
+        "The provider answered something that cannot be used. The broker tries again by itself; if it goes on, tell "
+        "the operators.",
     ),
     Outcome.UNSUPPORTED: (
         messages.ERROR,
@@ -103,21 +108,15 @@ def _repair(connection: Connection, actor: Actor) -> Done:
 
 
 def _disconnect(connection: Connection, actor: Actor) -> Done:
-    if revoke.disconnect(connection, actor=actor):
-        return Done(messages.SUCCESS, _ended_words(connection))
-    if revoke.pending_revocation(connection.pk):
+    told = revoke.disconnect(connection, actor=actor)
+    if told == "pending":
         return Done(
             messages.WARNING,
             "Disconnected here. The provider has not confirmed it yet; the broker keeps telling it for seven days.",
         )
-    return Done(messages.WARNING, "Disconnected here. The provider offers no way to be told.")
-
-
-def _ended_words(connection: Connection) -> str:
-    told = CredentialOrphan.objects.filter(connection_id=connection.pk, outcome=CredentialOrphan.Outcome.REVOKED)
-    if told.exists():
-        return "Disconnected, and the provider confirmed that the tokens are revoked."
-    return "Disconnected. It held no tokens that could be opened, so there was nothing to revoke at the provider."
+    if told:
+        return Done(messages.SUCCESS, "Disconnected, and the provider confirmed that the tokens are revoked.")
+    return Done(messages.WARNING, "Disconnected here. There was nothing the provider could be told to revoke.")
 
 
 def _suspend(connection: Connection, actor: Actor) -> Done:
@@ -126,7 +125,8 @@ def _suspend(connection: Connection, actor: Actor) -> Done:
 
 
 def _resume(connection: Connection, actor: Actor) -> Done:
-    revoke.resume(connection, actor=actor)
+    if not revoke.resume(connection, actor=actor):
+        return Done(messages.WARNING, "Nothing to do: it is not suspended any more.")
     return Done(messages.SUCCESS, "Resumed: it is renewed within seconds, and its tokens are handed out again.")
 
 

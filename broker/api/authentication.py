@@ -1,5 +1,6 @@
 """Who calls: an API key in the Authorization header of each request."""
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 
 from broker.errors import InvalidRequest
@@ -19,6 +20,7 @@ class ApiKeyAuth:
         grant = callers.authenticate(callers.parse(request.META.get("HTTP_AUTHORIZATION")))
         callers.may(grant, self.operation.value)
         refuse_odd_query(request)
+        refuse_unread_body(request)
         return grant
 
 
@@ -27,8 +29,18 @@ def refuse_odd_query(request: HttpRequest) -> None:
 
     A repeated parameter means that two readers of one request may see two requests.
     """
-    for name, values in request.GET.lists():
+    try:
+        parameters = list(request.GET.lists())
+    except TooManyFieldsSent:
+        raise InvalidRequest("the query has too many parameters") from None
+    for name, values in parameters:
         if len(values) > 1:
             raise InvalidRequest("a query parameter is repeated")
         if "\x00" in name or "\x00" in values[0]:
             raise InvalidRequest("a query parameter holds a NUL character")
+
+
+def refuse_unread_body(request: HttpRequest) -> None:
+    """Raises InvalidRequest for a chunked body: WSGI gives it no length, so Django would read it as empty."""
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise InvalidRequest("send the body with a Content-Length; a chunked one is not read")

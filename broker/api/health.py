@@ -1,10 +1,9 @@
 """Whether this process lives, and whether it can serve."""
 
 from django.db import Error as DatabaseError
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from broker.services import credentials, directory
+from broker.services import directory, keys
 from tenants.errors import TenantsError
 
 
@@ -16,10 +15,10 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(_request: HttpRequest) -> HttpResponse:
     """GET /readyz: database, keys and catalogue are usable. The first call also pays for what is loaded lazily."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        credentials.vault()
         directory.registry()
+        usable = not keys.unusable_keys()
     except (DatabaseError, TenantsError, ValueError):
+        usable = False
+    if not usable:
         return JsonResponse({"status": "unavailable"}, status=503)
     return JsonResponse({"status": "ready"})

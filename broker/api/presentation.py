@@ -7,6 +7,8 @@ from broker.services import sessions
 from tenants.models import AuditEvent, Connection, ConnectSession
 
 _TIMELINE_LENGTH = 50
+# Who looked is for the tenant's audit, not part of what happened to the connection.
+_VIEWED = "staff.viewed"
 
 
 def summary(row: Connection) -> ConnectionSummary:
@@ -45,7 +47,7 @@ def connection(row: Connection) -> ConnectionOut:
 
 def timeline(row: Connection) -> list[TimelineEntry]:
     """The last events, newest first; the names of staff stay inside."""
-    events = AuditEvent.objects.filter(connection_id=row.id).order_by("-id")[:_TIMELINE_LENGTH]
+    events = AuditEvent.objects.filter(connection_id=row.id).exclude(action=_VIEWED).order_by("-id")[:_TIMELINE_LENGTH]
     return [
         TimelineEntry(at=event.at, action=event.action, actor=event.actor_kind, detail=event.detail) for event in events
     ]

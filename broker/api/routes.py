@@ -145,9 +145,8 @@ def get_connection(request: HttpRequest, connection_id: str) -> ConnectionOut:
 def disconnect(request: HttpRequest, connection_id: str) -> Disconnected:
     grant = _grant(request)
     row = _connection(grant, connection_id)
-    revoked = revoke.disconnect(row, actor=audit.caller(grant.caller_name))
-    pending = not revoked and revoke.pending_revocation(row.id)
-    return Disconnected(state="disconnected", revoked_at_provider="pending" if pending else revoked)
+    told = revoke.disconnect(row, actor=audit.caller(grant.caller_name))
+    return Disconnected(state="disconnected", revoked_at_provider=told)
 
 
 @api.get(

@@ -96,8 +96,8 @@ class Disconnected(Schema):
 
 
 class FeedbackIn(StrictSchema):
-    status: Annotated[int, Field(ge=100, le=599)]
-    version: Annotated[int, Field(ge=0, lt=2**63)]
+    status: Annotated[int, Field(strict=True, ge=100, le=599)]
+    version: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
     www_authenticate: Annotated[str, StringConstraints(max_length=2000)] = ""
 
 

@@ -78,9 +78,7 @@ def failure(request: HttpRequest, code: str, status: int) -> HttpResponse:
     """Return the page of a code; codes without words of their own read like an internal error."""
     title, text = TEXTS.get(code, TEXTS["internal_error"])
     context = {"title": title, "text": text, "code": code}
-    response = pages.page(
-        request, "failure.html", context, language=pages.language_of(request), status=status
-    )
+    response = pages.page(request, "failure.html", context, language=pages.language_of(request), status=status)
     # Its address may hold a code and state, and there is no form on it.
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -46,7 +46,10 @@ _MISCONFIGURED = Outcome(
 )
 _UNTRUSTED = Outcome(
     _("The answer could not be trusted"),
-    _("The answer that came back from %(provider)s was not as it should be, so we did not use it. Nothing was changed."),
+    _(
+        "The answer that came back from %(provider)s was not as it should be, so we did not use it. "
+        "Nothing was changed."
+    ),
 )
 OUTCOMES: dict[str, Outcome] = {
     "connected": Outcome(_("Connected"), _("%(provider)s is now connected to %(tenant)s."), Turn.NOBODY),

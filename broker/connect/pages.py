@@ -38,7 +38,6 @@ def harden(response: HttpResponse) -> HttpResponse:
     """Add what every answer of these pages carries, redirects included."""
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Frame-Options"] = "DENY"
     return response
 
 

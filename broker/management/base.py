@@ -1,8 +1,10 @@
 """What the commands share: JSON output for scripts, readable lines for people, typed errors as plain sentences."""
 
 import json
+import sys
 from argparse import ArgumentParser
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
 from broker.errors import BrokerError
+from providers.messages import Secret
 from tenants import audit
 from tenants.audit import Actor
 from tenants.errors import TenantsError
@@ -60,6 +63,17 @@ class JsonCommand(BaseCommand):
         width = max(map(len, result), default=0)
         for name, value in result.items():
             self.stdout.write(f"{name:{width}}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def read_secret(file: str) -> Secret:
+    """Return the secret that a file, or stdin for `-`, holds: arguments are seen by everybody. Raises CommandError."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"--client-secret-file cannot be read: {type(error).__name__}") from None
+    if not text.strip():
+        raise CommandError("--client-secret-file is empty")
+    return Secret(text.strip())
 
 
 def parse_id(text: str) -> UUID:

@@ -21,6 +21,7 @@ from broker.errors import AuthorizationResponseRefused, ConnectLinkExpired
 from broker.services import connecting, credentials, directory, sessions
 from providers.errors import AuthorizationRefused, AuthorizationResponseInvalid, ProviderError
 from tenants import audit
+from tenants.errors import TenantsError
 from tenants.models import AuthorizationRequest, ConnectSession
 from tenants.models.authorization import verifier_context
 
@@ -45,6 +46,8 @@ def begin(session: ConnectSession, provider_id: str) -> Started:
     Raises: InvalidRequest, ProviderNotAvailable, ConnectLinkExpired.
     Effects: the session is consumed, one authorization request and one audit event are written.
     """
+    # Before the link is used up: what cannot be started must not cost the customer their link.
+    sessions.registration_of(session, provider_id)
     used = ConnectSession.objects.filter(pk=session.pk, consumed_at=None, expires_at__gt=Now())
     if not used.update(consumed_at=Now()):
         raise ConnectLinkExpired("ask whoever sent the link for a new one")
@@ -142,8 +145,8 @@ def _seen_before(flow: AuthorizationRequest) -> AuthorizationRequest:
 def _exchange(flow: AuthorizationRequest, parameters: Parameters) -> str:
     """Return the outcome: `connected`, or why not. The code is sent once; an unknown outcome means starting over."""
     provider = directory.provider(flow.provider_id)
-    registration = credentials.registration_value(flow.registration)
     try:
+        registration = credentials.registration_value(flow.registration)
         code = provider.process_authorization_response(registration, parameters)
         verifier = credentials.unseal(flow.data_key, flow.seal_context(), flow.sealed_verifier).decode()
         response = provider.exchange_code(
@@ -159,6 +162,9 @@ def _exchange(flow: AuthorizationRequest, parameters: Parameters) -> str:
             extra={"provider_id": flow.provider_id, "failure": type(error).__name__, "error": error.error},
         )
         return connecting.report_failed_exchange(flow, error)
+    except TenantsError:
+        logger.exception("a sealed value could not be opened", extra={"registration_id": flow.registration_id})
+        return "interrupted"
     return connecting.connect(flow, registration, provider, response)
 
 
@@ -166,7 +172,8 @@ def _conclude(flow: AuthorizationRequest, outcome: str) -> AuthorizationRequest:
     flow.outcome = outcome[:40]
     with transaction.atomic():
         AuthorizationRequest.objects.filter(pk=flow.pk).update(outcome=flow.outcome)
-        ConnectSession.objects.filter(pk=flow.session_id).update(outcome=flow.outcome)
+        # An older tab that ends late must not undo what another one has achieved.
+        ConnectSession.objects.filter(pk=flow.session_id).exclude(outcome="connected").update(outcome=flow.outcome)
         if outcome != "connected":
             audit.record(
                 "authorization.failed",

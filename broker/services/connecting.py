@@ -90,7 +90,8 @@ def _store(
     credentials.store(row, version, fresh, life_seconds)
     renewable = life_seconds if fresh.refresh_token else None
     due = schedule.due_in(renewable, random.random())  # noqa: S311  jitter
-    slots.schedule(row.pk, version, due_in_seconds=due)
+    suspended = row.state == State.SUSPENDED
+    slots.schedule(row.pk, version, due_in_seconds=None if suspended else due)
     ConnectSession.objects.filter(pk=flow.session_id).update(connection=row)
     flow.session.connection = row
     _announce(row, asked, fresh, version)
@@ -98,6 +99,9 @@ def _store(
 
 def _announce(row: Connection, asked: tuple[str, ...], fresh: OAuthCredential, version: int) -> None:
     audit.record_for(row, "credential.stored", audit.CUSTOMER, version=version, account=row.external_name)
+    if row.state == State.SUSPENDED:
+        # A customer with an older link brings new tokens, but only staff end what staff began.
+        return
     missing = sorted(set(asked) - set(fresh.scope))
     if missing:
         states.move(row, State.DEGRADED, Reason.SCOPE_MISSING, actor=audit.CUSTOMER, missing=missing)

@@ -70,6 +70,8 @@ def _verified(connection: Connection, version: int) -> Verdict:
     deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
     while outcome is Outcome.BUSY and time.monotonic() < deadline and not _settled(connection, version):
         time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
+        # Whoever was renewing may have ended in doubt; then it is this report that decides.
+        outcome = renew.renew_reported(connection.id, version=version)
     connection.refresh_from_db(fields=["state", "reason"])
     if connection.state == State.REAUTHORIZATION_REQUIRED:
         return _verdict(connection, "confirmed_dead")

@@ -135,6 +135,8 @@ def _unavailable(outcome: Outcome) -> errors.BrokerError:
         return errors.RegistrationRejected(retry_after=60)
     if outcome is Outcome.STORAGE_FAULT:
         return errors.StorageFault()
+    if outcome is Outcome.MALFORMED:
+        return errors.ProviderResponseUnusable(retry_after=10)
     if outcome is Outcome.UNSUPPORTED:
         return errors.OperationUnsupported("this connection's token has ended and the provider cannot renew it")
     if outcome in (Outcome.BUSY, Outcome.FENCE_LOST, Outcome.FRESH, Outcome.RENEWED):

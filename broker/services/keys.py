@@ -37,6 +37,24 @@ class Tally:
     failed: set[str] = field(default_factory=set)
 
 
+def unusable_keys() -> list[str]:
+    """Return a sentence for each key-encryption key version in the database that this process cannot unwrap with.
+
+    One data key a version is tried: a wrong keyring, or the keys of another environment, must stop a start, not the
+    first customer. Effects: two queries, few unwraps.
+    """
+    newest = DataKey.objects.order_by("kek_version", "-created_at").distinct("kek_version")
+    return [sentence for key in newest if (sentence := _why_unusable(key))]
+
+
+def _why_unusable(key: DataKey) -> str:
+    try:
+        vault().rewrap(key.as_wrapped())
+    except TenantsError as error:
+        return f"data keys under version {key.kek_version!r} do not open here: {error}"
+    return ""
+
+
 def rewrap_data_keys() -> Tally:
     """Wrap every data key by the newest key-encryption key."""
     tally = Tally()

@@ -7,7 +7,7 @@ STATE_WORDS: dict[str, str] = {
     State.CONNECTED: "Connected",
     State.DEGRADED: "Works, but needs a look",
     State.REAUTHORIZATION_REQUIRED: "Customer must connect again",
-    State.SUSPENDED: "Suspended by staff",
+    State.SUSPENDED: "Suspended",
     State.DISCONNECTED: "Disconnected",
 }
 REASON_WORDS: dict[str, str] = {
@@ -34,6 +34,7 @@ FAILURE_WORDS: dict[str, str] = {
     "app_broken": "the provider refuses our registration",
     "config_error": "the provider refuses what we ask for",
     "uncertain": "no usable answer came; the provider may or may not have renewed",
+    "malformed": "the provider's answer could not be used; it may or may not have renewed",
     "throttled": "the provider asks us to wait",
     "transient": "the provider did not answer as it should",
     "grant_revoked": "the provider no longer accepts the connection",

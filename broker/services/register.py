@@ -67,6 +67,36 @@ def create_caller(
     return caller, row, key
 
 
+def create_key(name: str, *, expires_days: int, actor: Actor) -> tuple[ApiKey, str]:
+    """Return one more key of a caller, row and in clear: the old one goes on working until it is revoked."""
+    caller = Caller.objects.filter(name=name).first()
+    if caller is None:
+        raise InvalidRequest(f"no caller is named {name[:64]!r}")
+    if not 1 <= expires_days <= 180:
+        raise InvalidRequest("an API key lives for 1 to 180 days")
+    with transaction.atomic():
+        row, key = callers.create_key(caller, expires_days=expires_days)
+        audit.record("caller.key_created", actor, tenant_id=None, detail={"caller": name, "key_id": row.key_id})
+    return row, key
+
+
+def revoke_key(key_id: str, *, actor: Actor) -> None:
+    """Refuse a key from its next request on. Raises InvalidRequest for one that is unknown or revoked already."""
+    row = ApiKey.objects.select_related("caller").filter(key_id=key_id[:64]).first()
+    with transaction.atomic():
+        if row is None or not callers.revoke_key(key_id):
+            raise InvalidRequest("no key in use has this id")
+        audit.record("caller.key_revoked", actor, tenant_id=None, detail={"caller": row.caller.name, "key_id": key_id})
+
+
+def registration_by_redirect_key(redirect_key: str) -> ClientRegistration:
+    """Raises InvalidRequest."""
+    found = ClientRegistration.objects.select_related("data_key").filter(redirect_key=redirect_key).first()
+    if found is None:
+        raise InvalidRequest(f"no registration has the redirect key {redirect_key[:64]!r}")
+    return found
+
+
 def register_client(
     provider_id: str,
     *,

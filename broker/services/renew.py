@@ -16,24 +16,26 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection as database
 
-from broker.services import credentials, directory, renewal_outcomes
+from broker.errors import BrokerError
+from broker.services import credentials, directory, renewal_outcomes, states
 from broker.services.renewal_outcomes import Outcome, Sent
-from providers.errors import ProviderError
+from providers.errors import DefinitionError, ProviderError
+from providers.generic import OAuthProvider
 from providers.messages import ClientRegistration as Registration
 from providers.messages import OAuthCredential
 from tenants.errors import TenantsError
-from tenants.models import Connection, State
+from tenants.models import Connection
 from tenants.querysets import slots
 from tenants.querysets.slots import Claim
 
 logger = logging.getLogger(__name__)
 OWNER = f"{socket.gethostname()}:{os.getpid()}"[:100]
-_RENEWABLE = (State.CONNECTED, State.DEGRADED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     connection: Connection
+    provider: OAuthProvider
     registration: Registration
     credential: OAuthCredential
 
@@ -66,52 +68,65 @@ def renew_claimed(connection_id: UUID, fence: int) -> Outcome:
 def _renew(claim: Claim, *, unless_newer_than: int | None = None, confirmed: bool = False) -> Outcome:
     if database.in_atomic_block:
         raise RuntimeError("a renewal inside a transaction would hold it open for the provider's whole answer")
-    try:
-        prepared = _prepare(claim, unless_newer_than)
-    except (TenantsError, ProviderError) as error:
-        return renewal_outcomes.preparation_failed(claim, error)
-    if prepared is None:
+    row = _read_again(claim)
+    if row is None:
+        # Nothing to renew until somebody connects or resumes: parked, or every sweep would claim it again.
+        slots.park(claim, failure="")
+        return Outcome.FRESH
+    if unless_newer_than is not None and row.credential.version > unless_newer_than:
         slots.release(claim)
         return Outcome.FRESH
+    try:
+        prepared = _prepare(row)
+    except (TenantsError, ProviderError, DefinitionError, BrokerError) as error:
+        return renewal_outcomes.preparation_failed(claim, error)
+    sent = _about_to_send(claim, prepared, confirmed)
+    if (wait := renewal_outcomes.wait_in_doubt(sent)) > 0:
+        return renewal_outcomes.stay_in_doubt(sent, wait)
     if not slots.mark_sending(claim, lease_seconds=settings.RENEWAL_LEASE_SECONDS):
         return Outcome.BUSY
-    return _send(claim, prepared, confirmed)
+    return _send(sent, prepared)
 
 
-def _prepare(claim: Claim, unless_newer_than: int | None) -> _Prepared | None:
-    """Read again under the claim and open what the request needs; None when there is nothing to do."""
-    row = Connection.objects.select_related("registration__data_key", "credential__data_key").get(
-        pk=claim.connection_id
-    )
-    stored = getattr(row, "credential", None)
-    if row.state not in _RENEWABLE or stored is None:
-        return None
-    if unless_newer_than is not None and stored.version > unless_newer_than:
-        return None
+def _read_again(claim: Claim) -> Connection | None:
+    """Return the connection as it is now that the slot is ours; None when it is not to be renewed."""
+    rows = Connection.objects.select_related("registration__data_key", "credential__data_key")
+    row = rows.get(pk=claim.connection_id)
+    return row if row.state in states.LIVE and hasattr(row, "credential") else None
+
+
+def _prepare(row: Connection) -> _Prepared:
+    """Open what the request needs: everything that can fail fails before anything is sent."""
+    registration = credentials.registration_value(row.registration)
+    provider = directory.provider(row.provider_id)
+    provider.environment(registration)
     return _Prepared(
         connection=row,
-        registration=credentials.registration_value(row.registration),
-        credential=credentials.open_current(stored, row.tenant_id),
+        provider=provider,
+        registration=registration,
+        credential=credentials.open_current(row.credential, row.tenant_id),
     )
 
 
-def _send(claim: Claim, prepared: _Prepared, confirmed: bool) -> Outcome:
-    provider = directory.provider(prepared.connection.provider_id)
-    started = time.monotonic()
-    sent = Sent(
+def _about_to_send(claim: Claim, prepared: _Prepared, confirmed: bool) -> Sent:
+    return Sent(
         claim=claim,
         connection=prepared.connection,
         credential=prepared.credential,
-        definition=provider.definition,
+        definition=prepared.provider.definition,
         confirmed=confirmed,
         chance=random.random(),  # noqa: S311  jitter
     )
+
+
+def _send(sent: Sent, prepared: _Prepared) -> Outcome:
+    started = time.monotonic()
     try:
-        response = provider.renew(prepared.registration, prepared.credential)
+        response = prepared.provider.renew(prepared.registration, prepared.credential)
     except ProviderError as error:
         return renewal_outcomes.failed(sent, error)
     except Exception:
         # Whatever it was, the request may have left: the intent must survive as uncertain, never be forgotten.
-        logger.exception("renewal broke while sending", extra={"connection_id": claim.connection_id})
+        logger.exception("renewal broke while sending", extra={"connection_id": sent.claim.connection_id})
         return renewal_outcomes.broke(sent)
     return renewal_outcomes.succeeded(sent, response, elapsed_seconds=time.monotonic() - started)

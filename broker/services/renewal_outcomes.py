@@ -18,6 +18,7 @@ from providers.errors import (
     GrantRejected,
     ProviderError,
     ProviderUnavailable,
+    ResponseMalformed,
     UnsupportedOperation,
 )
 from providers.messages import OAuthCredential, TokenResponse
@@ -41,6 +42,7 @@ class Outcome(enum.Enum):
     DEAD = "dead"
     CLIENT_REJECTED = "client_rejected"
     UNAVAILABLE = "unavailable"
+    MALFORMED = "malformed"
     UNSUPPORTED = "unsupported"
     STORAGE_FAULT = "storage_fault"
     FENCE_LOST = "fence_lost"
@@ -99,9 +101,9 @@ def _look_closer(sent: Sent, fresh: OAuthCredential) -> None:
     missing = sorted(set(sent.connection.scopes_asked) - set(fresh.scope)) if fresh.scope else []
     Connection.objects.filter(pk=sent.connection.pk).update(scopes_granted=list(fresh.scope))
     if missing:
-        states.move(sent.connection, State.DEGRADED, Reason.SCOPE_MISSING, missing=missing)
+        states.move(sent.connection, State.DEGRADED, Reason.SCOPE_MISSING, only_from=states.LIVE, missing=missing)
     else:
-        states.move(sent.connection, State.CONNECTED)
+        states.move(sent.connection, State.CONNECTED, only_from=states.LIVE)
     incidents.heal(sent.connection)
 
 
@@ -118,6 +120,24 @@ def failed(sent: Sent, error: ProviderError) -> Outcome:
     return _unavailable(sent, error)
 
 
+def wait_in_doubt(sent: Sent) -> float:
+    """Return how long to leave the refresh token alone before sending it again; 0 when it may be sent now.
+
+    An earlier request may have used it up, unheard. Where a second use ends the grant, the access token that still
+    works would die with it: so not before its last minute, unless the provider's API has refused that one already.
+    """
+    traits = sent.definition.traits
+    harmless = traits.refresh_token_rotation == "none" or traits.grace_seconds > 0
+    if not sent.claim.uncertain or sent.confirmed or harmless:
+        return 0.0
+    return max(_seconds_left(sent) - schedule.LAST_SECONDS, 0.0)
+
+
+def stay_in_doubt(sent: Sent, seconds: float) -> Outcome:
+    """Nothing was sent; the access token goes on being served."""
+    return _postpone(sent, failure="uncertain", seconds=seconds)
+
+
 def broke(sent: Sent) -> Outcome:
     """Our own fault while the request was out: it may have been processed."""
     return _postpone(sent, failure="internal", seconds=_uncertain_wait(sent), uncertain=True)
@@ -130,7 +150,7 @@ def preparation_failed(claim: Claim, error: Exception) -> Outcome:
     slots.postpone(claim, failure="internal", seconds=seconds, suspect_version=claim.suspect_version)
     row = Connection.objects.get(pk=claim.connection_id)
     if claim.attempts >= _DEGRADED_AFTER_ATTEMPTS:
-        states.move(row, State.DEGRADED, Reason.STORAGE_FAULT)
+        states.move(row, State.DEGRADED, Reason.STORAGE_FAULT, only_from=states.LIVE)
     return Outcome.STORAGE_FAULT
 
 
@@ -149,6 +169,7 @@ def _grant_rejected(sent: Sent, error: GrantRejected) -> Outcome:
             sent.connection,
             State.REAUTHORIZATION_REQUIRED,
             reason,
+            only_from=states.LIVE,
             error=error.error,
             description=error.description,
             error_id=error.error_id,
@@ -170,9 +191,9 @@ def _unavailable(sent: Sent, error: ProviderError) -> Outcome:
     throttled = isinstance(error, ProviderUnavailable) and error.throttled
     retry_after = error.retry_after if isinstance(error, ProviderUnavailable) else None
     if error.uncertain:
-        return _postpone(
-            sent, failure="uncertain", seconds=max(_uncertain_wait(sent), retry_after or 0), uncertain=True
-        )
+        failure = "malformed" if isinstance(error, ResponseMalformed) else "uncertain"
+        seconds = max(_uncertain_wait(sent), retry_after or 0.0)
+        return _postpone(sent, failure=failure, seconds=seconds, uncertain=True)
     seconds = schedule.backoff(sent.claim.attempts, sent.chance, retry_after)
     return _postpone(sent, failure="throttled" if throttled else "transient", seconds=seconds)
 
@@ -187,21 +208,24 @@ def _postpone(sent: Sent, *, failure: str, seconds: float, uncertain: bool = Fal
     )
     if kept and sent.claim.attempts + 1 >= _DEGRADED_AFTER_ATTEMPTS:
         reason = Reason.RATE_LIMITED if failure == "throttled" else Reason.PROVIDER_UNAVAILABLE
-        states.move(sent.connection, State.DEGRADED, reason)
-    return Outcome.UNAVAILABLE
+        states.move(sent.connection, State.DEGRADED, reason, only_from=states.LIVE)
+    return Outcome.MALFORMED if failure == "malformed" else Outcome.UNAVAILABLE
 
 
 def _uncertain_wait(sent: Sent) -> float:
     traits = sent.definition.traits
-    expires_at = sent.connection.credential.expires_at
-    left = (expires_at - database_now()).total_seconds() if expires_at else None
     return schedule.uncertain_retry(
-        seconds_left=left,
+        seconds_left=_seconds_left(sent),
         grace_seconds=traits.grace_seconds,
         rotates=traits.refresh_token_rotation != "none",
         attempts=sent.claim.attempts,
         chance=sent.chance,
     )
+
+
+def _seconds_left(sent: Sent) -> float:
+    expires_at = sent.connection.credential.expires_at
+    return max((expires_at - database_now()).total_seconds(), 0.0) if expires_at else 0.0
 
 
 def _facts(sent: Sent, error: ProviderError) -> dict[str, object]:

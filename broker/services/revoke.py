@@ -1,6 +1,7 @@
 """Disconnect: local use stops at once; the provider is told now or, when it does not answer, later."""
 
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 from django.db import transaction
@@ -16,11 +17,12 @@ from tenants.errors import TenantsError
 from tenants.models import Connection, Credential, CredentialOrphan, Reason, State
 from tenants.querysets import slots
 
+Revocation = bool | Literal["pending"]
 _GIVE_UP_AFTER = timedelta(days=7)
 
 
-def disconnect(connection: Connection, *, actor: Actor) -> bool:
-    """End a connection; return whether the provider has confirmed the revocation (otherwise it is told later).
+def disconnect(connection: Connection, *, actor: Actor) -> Revocation:
+    """End a connection and return what the provider knows of it.
 
     Effects: fence bumped first, so that a renewal in flight cannot bring the connection back; the credential leaves
     the connection in the same transaction; then one attempt to revoke.
@@ -29,7 +31,17 @@ def disconnect(connection: Connection, *, actor: Actor) -> bool:
         slots.seize(connection.id)
         orphan = _detach(connection)
         states.move(connection, State.DISCONNECTED, actor=actor)
-    return orphan is None or revoke_orphan(orphan.pk)
+    if orphan is not None:
+        revoke_orphan(orphan.pk)
+    return revocation_of(connection.id)
+
+
+def revocation_of(connection_id: UUID) -> Revocation:
+    """Return True when the provider has confirmed, "pending" while it is still to be told, else False."""
+    outcomes = set(CredentialOrphan.objects.filter(connection_id=connection_id).values_list("outcome", flat=True))
+    if CredentialOrphan.Outcome.REVOKE in outcomes:
+        return "pending"
+    return CredentialOrphan.Outcome.REVOKED in outcomes
 
 
 def _detach(connection: Connection) -> CredentialOrphan | None:
@@ -47,15 +59,16 @@ def suspend(connection: Connection, *, actor: Actor) -> None:
     """Stop handing out and renewing, keep the credential."""
     with transaction.atomic():
         slots.seize(connection.id)
-        states.move(connection, State.SUSPENDED, Reason.STAFF, actor=actor)
+        states.move(connection, State.SUSPENDED, Reason.STAFF, actor=actor, only_from=states.LIVE)
 
 
-def resume(connection: Connection, *, actor: Actor) -> None:
-    """Undo suspend: the connection is renewed at the next sweep."""
+def resume(connection: Connection, *, actor: Actor) -> bool:
+    """Undo suspend: the connection is renewed at the next sweep. False when it is not suspended (any more)."""
     with transaction.atomic():
-        fence = slots.seize(connection.id)
-        slots.schedule(connection.id, fence, due_in_seconds=0.0)
-        states.move(connection, State.CONNECTED, actor=actor)
+        if not states.move(connection, State.CONNECTED, actor=actor, only_from=(State.SUSPENDED,)):
+            return False
+        slots.unpark(connection.id)
+    return True
 
 
 def due_revocations(limit: int) -> list[int]:
@@ -99,10 +112,3 @@ def _ended(connection: Connection, orphan: CredentialOrphan, outcome: Credential
         CredentialOrphan.objects.filter(pk=orphan.pk).update(outcome=outcome, sealed=b"")
         audit.record_for(connection, f"credential.{outcome.value}", audit.SYSTEM, fence=orphan.fence)
     return outcome is CredentialOrphan.Outcome.REVOKED
-
-
-def pending_revocation(connection_id: UUID) -> bool:
-    """Tell whether the provider still has to be told."""
-    return CredentialOrphan.objects.filter(
-        connection_id=connection_id, outcome=CredentialOrphan.Outcome.REVOKE
-    ).exists()

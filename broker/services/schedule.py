@@ -3,6 +3,8 @@
 _EARLY, _LATE = 0.60, 0.75
 _LONG_LIFE_SECONDS = 1800
 _MARGIN_SECONDS = 300
+# With so little left of an access token, sending a doubtful refresh token has nothing more to lose.
+LAST_SECONDS = 60.0
 _BACKOFF_FIRST_SECONDS = 2.0
 _BACKOFF_CAP_SECONDS = 900.0
 
@@ -35,4 +37,4 @@ def uncertain_retry(
     """
     if not rotates or grace_seconds > 0:
         return 1.0 + chance if attempts < 2 else backoff(attempts, chance)
-    return max(backoff(attempts, chance), (seconds_left or 0.0) - 60.0)
+    return max(backoff(attempts, chance), (seconds_left or 0.0) - LAST_SECONDS)

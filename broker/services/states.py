@@ -8,6 +8,8 @@ from tenants import audit
 from tenants.audit import Actor
 from tenants.models import Connection, Reason, State
 
+# The states in which a credential is handed out and renewed.
+LIVE = (State.CONNECTED, State.DEGRADED)
 _EVENTS = {
     State.CONNECTED: "connection.connected",
     State.DEGRADED: "connection.degraded",
@@ -23,15 +25,18 @@ def move(
     reason: Reason = Reason.NONE,
     *,
     actor: Actor = audit.SYSTEM,
+    only_from: tuple[State, ...] = tuple(State),
     **detail: object,
 ) -> bool:
     """Set state and reason; False when they were so already, and then nothing is told to anybody.
+
+    `only_from` guards what a renewal concludes: somebody may have disconnected or suspended the row since it was read.
 
     Effects: the connection row, one audit and one outbox event, in one transaction.
     """
     with transaction.atomic():
         changed = (
-            Connection.objects.filter(pk=connection.pk)
+            Connection.objects.filter(pk=connection.pk, state__in=only_from)
             .exclude(state=state, reason=reason)
             .update(state=state, reason=reason, state_changed_at=Now())
         )

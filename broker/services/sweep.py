@@ -7,13 +7,12 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from broker.services.renew import OWNER
-from tenants.models import AuthorizationRequest, ConnectSession, CredentialOrphan
+from tenants.models import AuthorizationRequest, ConnectSession
 from tenants.querysets import slots
 from tenants.querysets.slots import Claim
 
 logger = logging.getLogger(__name__)
 _KEPT = timedelta(days=1)
-_ENDED = (CredentialOrphan.Outcome.REVOKED, CredentialOrphan.Outcome.GIVEN_UP)
 
 
 def claim_due(limit: int | None = None) -> list[Claim]:
@@ -24,12 +23,11 @@ def claim_due(limit: int | None = None) -> list[Claim]:
 
 
 def purge_ended() -> int:
-    """Delete flows and links that ended a day ago, and orphans that were settled. Returns how many rows."""
+    """Delete flows and links that ended a day ago. Returns how many rows."""
     deleted = 0
     for rows in (
         AuthorizationRequest.objects.filter(expires_at__lt=Now() - _KEPT),
         ConnectSession.objects.filter(expires_at__lt=Now() - _KEPT),
-        CredentialOrphan.objects.filter(outcome__in=_ENDED, due_at__lt=Now() - _KEPT),
     ):
         deleted += rows.delete()[0]
     return deleted

@@ -24,6 +24,7 @@ _OUTCOMES: dict[str, str] = {
     "account_mismatch": "Another company was chosen than the connection belongs to.",
     "account_unconfirmed": "The provider could not say which company it was.",
     "expired": "Too much time had passed.",
+    "interrupted": "A stored secret could not be opened; operators must look.",
     "parameter_repeated": "The provider's answer was malformed.",
     "parameter_too_long": "The provider's answer was malformed.",
     "code_and_error": "The provider's answer was malformed.",
@@ -62,7 +63,7 @@ def _changed(detail: Detail) -> str:
 
 _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "authorization.started": "The customer opened the connect page and was sent to the provider.",
-    "authorization.failed": lambda d: f"Connecting did not work. {outcome_words(str(d.get('outcome', '')))}",
+    "authorization.failed": lambda d: f"Connecting did not work. {outcome_words(d.get('outcome', ''))}".strip(),
     "authorization.account_mismatch": (
         "Somebody signed in with another company than this connection belongs to. The new tokens were not used and "
         "are revoked."
@@ -80,7 +81,6 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     ),
     "credential.adopted": "A renewal finished late, and its tokens were taken into use.",
     "credential.unreadable": "The stored tokens could not be opened, so the provider could not be told to revoke them.",
-    "credential.held": "Tokens were set aside for the operators to look at.",
     "credential.revoked": "The provider confirmed that it revoked the tokens.",
     "credential.given_up": "The provider could not be told to revoke the tokens, or cannot revoke any.",
     "connection.connected": "The connection was made and works.",
@@ -103,6 +103,8 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "caller.created": lambda d: f"A caller was created with its first API key{_of(d, 'caller', ': ')}.",
     "caller.changed": lambda d: f"What the caller{_of(d, 'caller', ' ')} may do was changed.{_changed(d)}",
     "caller.key_revoked": lambda d: f"The API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} was revoked.",
+    "caller.key_created": lambda d: f"{d.get('caller', 'A caller')} got one more API key{_of(d, 'key_id', ': ')}.",
+    "token.read_by_operator": "Somebody with the command line read an access token.",
     "staff.renew_requested": "Staff asked for a renewal.",
     "staff.repair_link_shown": "Staff looked up the repair link, to give it to the customer.",
     "staff.account_created": lambda d: f"A staff account was created{_of(d, 'user', ': ')}.",

@@ -29,6 +29,7 @@ def demo(home: Home) -> int:
     try:
         with home.locked(), Stack(home, narrator.tell, stop_signal) as stack:
             manage = stack.start()
+            stack.wait_until_ready(manage)
             with stop_signal.interrupting():
                 return _tell(Story(manage, SandboxControl(stack.sandbox_url), narrator.tell))
     except Stopped:

@@ -18,7 +18,7 @@ class Customer:
         self._username = username
         self.password = password
         # Redirects are followed by the client: a browser would not ask either.
-        self._browser = httpx2.Client(follow_redirects=True, timeout=20)
+        self._browser = httpx2.Client(follow_redirects=True, timeout=20, trust_env=False)
 
     def connect(self, link: str, *names: str) -> str:
         """Return the text of the last page.

@@ -18,7 +18,7 @@ class Service:
     def __init__(self, public_url: str, api_key: str, tenant: str) -> None:
         self.tenant = tenant
         headers = {"Authorization": f"Bearer {api_key}"}
-        self._broker = httpx2.Client(base_url=f"{public_url}/v1", headers=headers, timeout=30)
+        self._broker = httpx2.Client(base_url=f"{public_url}/v1", headers=headers, timeout=30, trust_env=False)
 
     def connect_session(self) -> dict[str, Any]:
         """Return a one-time link for the customer."""
@@ -74,4 +74,4 @@ class Service:
 
 def call_provider(token: dict[str, Any]) -> httpx2.Response:
     """Return the answer of the provider's own API to this token."""
-    return httpx2.get(f"{token['base_url']}/companysettings", headers=token["headers"], timeout=10)
+    return httpx2.get(f"{token['base_url']}/companysettings", headers=token["headers"], timeout=10, trust_env=False)

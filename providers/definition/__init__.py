@@ -1,8 +1,9 @@
-"""A provider as data: the values (`values`), what may not be said in them (`rules`)."""
+"""A provider as data: the values (`values`, `signing`), what may not be said in them (`rules`, `signing_rules`)."""
 
 from __future__ import annotations
 
 from providers.definition.rules import check_definition
+from providers.definition.signing import EnteredField, RegistrationField, Signing
 from providers.definition.values import (
     ApiErrorPaths,
     ConnectHelp,
@@ -18,12 +19,15 @@ from providers.definition.values import (
 __all__ = [
     "ApiErrorPaths",
     "ConnectHelp",
+    "EnteredField",
     "Environment",
     "Evidence",
     "ExternalAccountLookup",
     "ProviderDefinition",
     "Quirks",
+    "RegistrationField",
     "ScopeDescription",
+    "Signing",
     "Traits",
     "check_definition",
 ]

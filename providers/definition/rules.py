@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from providers.definition.signing_rules import signing_complaints
 from providers.definition.values import Environment, ProviderDefinition
 from providers.errors import DefinitionError
 
@@ -34,6 +35,7 @@ RESERVED_TOKEN_PARAMETERS = frozenset(
 ENDPOINT_VARIABLES = frozenset({"api_base_url", "userinfo_endpoint"})
 _IDENTIFIER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_AUTHORIZATION_SERVER = ("issuer", "authorization_endpoint", "token_endpoint")
 _ENDPOINTS = (
     "issuer",
     "authorization_endpoint",
@@ -63,11 +65,14 @@ def _complaints(definition: ProviderDefinition, allow_loopback: bool) -> Iterato
     yield from _url("documentation", definition.documentation, allow_loopback=False)
     for name, environment in definition.environments.items():
         yield from _environment(f"environments.{name}", name, environment, allow_loopback)
+        if definition.grant_types_supported:
+            yield from _authorization_server(f"environments.{name}", environment)
     yield from _protocol(definition)
     yield from _parameters(definition)
     yield from _scopes(definition)
     yield from _evidence(definition)
     yield from _account(definition)
+    yield from signing_complaints(definition)
 
 
 def _environment(key: str, name: str, environment: Environment, allow_loopback: bool) -> Iterator[Complaint]:
@@ -75,11 +80,19 @@ def _environment(key: str, name: str, environment: Environment, allow_loopback: 
         yield key, "a name of lower-case words joined by hyphens"
     for endpoint in _ENDPOINTS:
         value = getattr(environment, endpoint)
-        if value is not None:
+        if value:
             yield from _url(f"{key}.{endpoint}", value, allow_loopback)
+    if not environment.api_base_url:
+        yield f"{key}.api_base_url", "a URL"
     for host in environment.api_hosts:
         if not _HOST.fullmatch(host) and not (allow_loopback and host in LOOPBACK_HOSTS):
             yield f"{key}.api_hosts", "host names in lower case"
+
+
+def _authorization_server(key: str, environment: Environment) -> Iterator[Complaint]:
+    for endpoint in _AUTHORIZATION_SERVER:
+        if not getattr(environment, endpoint):
+            yield f"{key}.{endpoint}", "a URL, since there are grant_types_supported"
 
 
 def _url(key: str, value: str, allow_loopback: bool) -> Iterator[Complaint]:
@@ -97,7 +110,7 @@ def _url(key: str, value: str, allow_loopback: bool) -> Iterator[Complaint]:
 
 
 def _protocol(definition: ProviderDefinition) -> Iterator[Complaint]:
-    if "authorization_code" not in definition.grant_types_supported:
+    if definition.signing is None and "authorization_code" not in definition.grant_types_supported:
         yield "grant_types_supported", "authorization_code among them"
     if definition.response_types_supported != ("code",):
         yield "response_types_supported", '["code"]: tokens never travel through the browser (RFC 9700 2.1.2)'

@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from providers.definition.signing import EnteredField, RegistrationField, Signing
+
 # RFC 8414 calls a list without entries absent; these are what we can speak, the first is the default.
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 GrantType = Literal["authorization_code", "refresh_token"]
@@ -21,13 +23,14 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One installation of the provider: its authorization server and its API.
 
     Shape:  issuer is compared character by character with `iss` (RFC 9207). api_hosts are further hosts that
-            the API may be reached at, besides api_base_url's own.
+            the API may be reached at, besides api_base_url's own. The three OAuth endpoints are empty where
+            the provider has no authorization server.
     """
 
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
     api_base_url: str
+    issuer: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
     revocation_endpoint: str | None = None
     userinfo_endpoint: str | None = None
     authorization_response_iss_parameter_supported: bool = False
@@ -142,6 +145,9 @@ class ProviderDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_field
     api_errors: ApiErrorPaths = field(default_factory=ApiErrorPaths)
     external_account: ExternalAccountLookup | None = None
     connect: ConnectHelp = field(default_factory=ConnectHelp)
+    entered_fields: tuple[EnteredField, ...] = ()
+    registration_fields: tuple[RegistrationField, ...] = ()
+    signing: Signing | None = None
 
     def scope_description(self, scope: str) -> str:
         """The sentence for a scope, or the scope itself when the file has none."""

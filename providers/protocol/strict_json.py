@@ -1,4 +1,4 @@
-"""JSON from strangers: an object, no repeated keys, no NaN, not deep; anything else is not JSON to us."""
+"""JSON from strangers: objects, no repeated keys, no NaN, not deep; anything else is not JSON to us."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ def parse_object(body: bytes) -> dict[str, Any] | None:
 
     Source: RFC 8259 sections 4, 6 and 9.
     """
+    value = _parse(body)
+    return value if isinstance(value, dict) else None
+
+
+def parse_objects(body: bytes) -> list[dict[str, Any]] | None:
+    """The objects of the array that a body holds, or None when it holds anything else."""
+    value = _parse(body)
+    return value if isinstance(value, list) and all(isinstance(each, dict) for each in value) else None
+
+
+def _parse(body: bytes) -> Any:
     try:
         value = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and _is_shallow(value) else None
+    return value if _is_shallow(value) else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

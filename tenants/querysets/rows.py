@@ -32,7 +32,7 @@ def prepared_row(sql: str, parameters: Mapping[str, Any]) -> Row | None:
     DATABASES on. Binary results spare the parsing of bytes, ids and times from text.
     """
     connection.ensure_connection()
-    bound = psycopg.Cursor(connection.connection)
+    bound: Any = psycopg.Cursor(connection.connection)
     bound.format = Format.BINARY
     make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     with make(bound) as cursor:

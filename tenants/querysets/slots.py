@@ -164,7 +164,9 @@ def seize(connection_id: UUID) -> int:
         INSERT INTO tenants_renewalslot AS s (connection_id, state, fence, lease_owner, intent, attempts, failure_class)
         VALUES (%(id)s, 'parked', 1, '', '', 0, '')
         ON CONFLICT (connection_id) DO UPDATE
-        SET fence = s.fence + 1, state = 'parked', due_at = NULL, lease_until = NULL, intent = '', intent_at = NULL
+        SET fence = s.fence + 1, state = 'parked', due_at = NULL, lease_until = NULL, intent = '', intent_at = NULL,
+            uncertain_at = CASE WHEN s.intent = 'sending' THEN coalesce(s.uncertain_at, s.intent_at)
+                                ELSE s.uncertain_at END
         RETURNING fence
         """,
         {"id": connection_id},
@@ -177,6 +179,17 @@ def schedule(connection_id: UUID, fence: int, *, due_in_seconds: float | None) -
     """Start renewing under this fence: failures forgotten, the slot due in so many seconds, None for never."""
     claim = Claim(connection_id=connection_id, fence=fence, uncertain=False, suspect_version=None, attempts=0)
     return finish(claim, due_in_seconds=due_in_seconds)
+
+
+def unpark(connection_id: UUID) -> bool:
+    """Make a parked slot due at once, its doubts kept: what may have been lost before may still be lost."""
+    return affected(
+        """
+        UPDATE tenants_renewalslot SET state = 'scheduled', due_at = now(), fence = fence + 1
+        WHERE connection_id = %(id)s AND state = 'parked'
+        """,
+        {"id": connection_id},
+    )
 
 
 def make_due(connection_id: UUID) -> bool:

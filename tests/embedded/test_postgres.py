@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import psycopg
@@ -44,12 +45,18 @@ def test_a_second_start_keeps_the_data(tmp_path: Path, processes: Processes, bin
 def test_starts_again_after_kill_9(postgres: Postgres, processes: Processes) -> None:
     child = postgres.start(processes)
     query(postgres, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
-    # A busy backend holds the dead postmaster's memory for a while.
-    with psycopg.connect(host=str(postgres.sockets), port=PORT, user=USER, dbname=DATABASE):
+    with psycopg.connect(host=str(postgres.sockets), port=PORT, user=USER, dbname=DATABASE) as connection:
+        backend = connection.info.backend_pid
+        # A backend that is slow to notice holds the dead postmaster's memory: the first try to start has to fail.
+        os.kill(backend, signal.SIGSTOP)
         os.kill(child.process.pid, signal.SIGKILL)
         child.process.wait()
         processes.forget(child)
-        postgres.start(processes)
+        awake = threading.Timer(1.0, os.kill, (backend, signal.SIGCONT))
+        awake.start()
+        started = postgres.start(processes)
+        awake.join()
+    assert "shared memory" in started.log.read_text()
     assert query(postgres, "SELECT count(*) FROM kept") == [(1000,)]
 
 

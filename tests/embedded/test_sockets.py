@@ -25,6 +25,12 @@ def test_a_short_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o700
 
 
+def test_a_folder_that_was_open_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s").chmod(0o755)
+    assert stat.S_IMODE(socket_folder(tmp_path / "s").stat().st_mode) == 0o700
+
+
 def test_the_limit_is_the_kernels() -> None:
     room = PATH_LIMIT - len(f"/{LONGEST_NAME}")
     assert fits(Path("/" + "x" * (room - 1)))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from embedded.processes import Child
@@ -35,7 +36,7 @@ class Workers:
     def wait_ready(self) -> None:
         """Return once all that were started take tasks, or send them."""
         for child in self._starting:
-            wait_until(lambda one=child: _is_ready(one), f"{child.name} to be ready", READY_SECONDS, children=[child])
+            wait_until(partial(_is_ready, child), f"{child.name} to be ready", READY_SECONDS, children=[child])
         self._starting.clear()
 
     def kill(self, child: Child) -> None:
@@ -45,12 +46,14 @@ class Workers:
         child.process.wait(STOP_SECONDS)
         self._broker.processes.forget(child)
 
-    def terminate(self, child: Child) -> int:
-        """Ask it to end as a deployment does, wait, and return its exit status."""
-        child.process.send_signal(signal.SIGTERM)
-        status = child.process.wait(STOP_SECONDS)
-        self._broker.processes.forget(child)
-        return status
+    def terminate(self, *children: Child) -> list[int]:
+        """Ask them to end as a deployment does, wait, and return their exit statuses."""
+        for child in children:
+            child.process.send_signal(signal.SIGTERM)
+        statuses = [child.process.wait(STOP_SECONDS) for child in children]
+        for child in children:
+            self._broker.processes.forget(child)
+        return statuses
 
     def _start(self, name: str, command: list[str]) -> Child:
         child = self._broker.start(name, command)
@@ -62,6 +65,5 @@ class Workers:
 
 
 def _is_ready(child: Child) -> bool:
-    # Said by Celery itself, after it has subscribed to its queue (or, for beat, read its schedule).
-    written = child.output()
-    return " ready." in written or "beat: Starting..." in written
+    # A worker says it after it has subscribed to its queue, beat just before it sends.
+    return (" ready." if "worker" in child.process.args else "settings and keys are good") in child.output()

@@ -199,6 +199,9 @@ class TestProviders:
             "ApiErrorPaths",
             "ExternalAccountLookup",
             "ConnectHelp",
+            "EnteredField",
+            "RegistrationField",
+            "Signing",
         ],
     )
     def test_every_key_of_a_provider_file_is_listed(self, table):
@@ -206,7 +209,7 @@ class TestProviders:
         assert fields - set(papers.code(papers.read("docs/adding-a-provider.md"))) == set()
 
     def test_every_default_is_the_codes(self):
-        for table in (definition.Environment, definition.Traits, definition.Quirks):
+        for table in (definition.Environment, definition.Traits, definition.Quirks, definition.Signing):
             known = {field.name: field.default for field in msgspec.structs.fields(table)}
             for row in papers.rows(papers.read("docs/adding-a-provider.md"), "key", "default", "meaning"):
                 default = known.get(papers.bare(row["key"]))

@@ -12,6 +12,7 @@ from tests.journeys.installation import Installation
 from tests.journeys.service import Service
 
 Journey = Callable[..., tuple[Broker, SandboxProcess]]
+BareJourney = Callable[..., Broker]
 LOG_LINES = 60
 
 
@@ -33,6 +34,21 @@ def journey(installation: Installation, tmp_path: Path) -> Iterator[Journey]:
             broker, sandbox = stack.enter_context(installation.with_sandbox(folder, **settings))  # type: ignore[arg-type]
             made.append(broker)
             return broker, sandbox
+
+        yield make
+        assert {broker.url: leaks for broker in made if (leaks := broker.leaks())} == {}
+
+
+@pytest.fixture
+def bare_journey(installation: Installation, tmp_path: Path) -> Iterator[BareJourney]:
+    """Makes a broker without a sandbox, for other providers."""
+    with ExitStack() as stack:
+        made: list[Broker] = []
+
+        def make(**settings: object) -> Broker:
+            made.append(stack.enter_context(installation.broker(tmp_path / "broker", **settings)))  # type: ignore[arg-type]
+            made[-1].know_sandbox("http://127.0.0.1:9")
+            return made[-1]
 
         yield make
         assert {broker.url: leaks for broker in made if (leaks := broker.leaks())} == {}

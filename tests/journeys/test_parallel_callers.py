@@ -53,3 +53,21 @@ def ask_together(aalto: Service, connection: str) -> list[httpx2.Response]:
 
     with ThreadPoolExecutor(max_workers=CALLERS) as callers:
         return list(callers.map(ask, range(CALLERS)))
+
+
+def test_a_report_that_meets_a_renewal_gets_its_answer(journey: Journey, service: Callable[[Broker], Service]) -> None:
+    """The renewal under way ends in a refusal that is not yet believed: the report is what confirms it."""
+    # Tokens that are never good enough, so that every call for one renews.
+    broker, sandbox = journey(sandbox=("--access-token-seconds", "1"))
+    broker.start_web()
+    aalto = service(broker)
+    connection = customer.connect_new(broker, aalto)
+    sandbox.change_password()
+    sandbox.fault("token", "stall", seconds=1.5)
+    with ThreadPoolExecutor(max_workers=1) as caller:
+        renewing = caller.submit(aalto.http.get, f"/connections/{connection}/token")
+        wait_until(lambda: sandbox.log(endpoint="token")[-1]["fault"] == "stall", "a renewal under way", 10)
+        verdict = aalto.feedback(connection, 1)
+        assert renewing.result().status_code in (409, 503)
+    assert (verdict["verdict"], verdict["reason"]) == ("confirmed_dead", "grant_revoked")
+    assert [one["decision"] for one in sandbox.log(endpoint="token")[1:]] == ["invalid_grant"] * 2

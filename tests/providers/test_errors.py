@@ -55,6 +55,16 @@ class TestUncertain:
         assert not errors.ClientRejected().uncertain
 
 
+class TestRequestRefused:
+    def test_says_where_what_and_what_next(self):
+        error = errors.RequestRefused(
+            problem="backslash", field="url", position=7, expected="a URL without it", provider_id="plain"
+        )
+        assert str(error) == "plain: url at 7: backslash: a URL without it"
+        assert str(errors.RequestRefused(problem="missing", field="key")) == "key: missing"
+        assert not error.uncertain
+
+
 def test_an_unknown_provider_is_a_key_error_that_reads_well():
     error = errors.UnknownProvider("nope")
     assert isinstance(error, KeyError)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 import pickle
 import traceback
@@ -10,11 +11,16 @@ import pytest
 from providers.messages import (
     AuthorizationRequest,
     ClientRegistration,
+    EnteredCredential,
+    ExternalAccount,
     HttpRequest,
     HttpResponse,
     OAuthCredential,
+    RequestToSign,
     Secret,
+    SignedHeaders,
     TokenResponse,
+    VerifiedCredential,
 )
 
 CANARY = "canary-5f2c"
@@ -58,6 +64,15 @@ class TestSecret:
             ),
             HttpResponse(status=200, headers={"set-cookie": CANARY}, body=CANARY.encode()),
             AuthorizationRequest(url=f"https://a.example?state={CANARY}"),
+            EnteredCredential(fields={"key": Secret(CANARY)}),
+            RequestToSign(
+                method="GET", url=f"https://a.example?name={CANARY}", body=CANARY.encode(), headers={"A": CANARY}
+            ),
+            SignedHeaders(headers={"A": CANARY}, transaction_id="1", valid_until=dt.datetime.now(dt.UTC)),
+            VerifiedCredential(
+                credential=EnteredCredential(fields={"key": Secret(CANARY)}),
+                account=ExternalAccount(issuer="i", subject="s"),
+            ),
         )
         text = "".join(traceback.format_exception(ValueError(held)))
         assert CANARY not in text

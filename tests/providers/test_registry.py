@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from providers.errors import DefinitionError, UnknownProvider
+from providers.coded import CODED
+from providers.errors import DefinitionError, UnknownProvider, UnsupportedOperation
+from providers.generic import OAuthProvider
+from providers.interface import SIGNS_REQUESTS
 from providers.registry import CATALOGUE, Registry, load_definitions
 
 WHOLE = """
@@ -24,6 +27,17 @@ issuer = "http://127.0.0.1:8100"
 authorization_endpoint = "http://127.0.0.1:8100/authorize"
 token_endpoint = "http://127.0.0.1:8100/token"
 api_base_url = "http://127.0.0.1:8100/v2"
+"""
+SIGNS = """
+id = "%s"
+display_name = "Signs"
+documentation = "https://docs.example"
+verified_on = 2026-01-02
+grant_types_supported = []
+[signing]
+methods = ["GET"]
+[environments.production]
+api_base_url = "https://api.example"
 """
 OURS = sorted(CATALOGUE.glob("*.toml"))[0].stem
 
@@ -106,3 +120,25 @@ class TestGet:
         with pytest.raises(UnknownProvider) as caught:
             Registry.load(outbound).get("nobody")
         assert caught.value.provider_id == "nobody"
+
+
+class TestFind:
+    @pytest.mark.parametrize("provider_id", sorted(CODED))
+    def test_an_id_with_a_module_of_its_own_is_made_by_it(self, outbound, folder, provider_id):
+        registry = Registry.load(outbound, folder(**{provider_id: SIGNS % provider_id}))
+        found = registry.find(provider_id)
+        assert type(found) is CODED[provider_id]
+        assert SIGNS_REQUESTS in found.capabilities
+        assert registry.definitions()[provider_id] is found.definition
+        with pytest.raises(UnsupportedOperation) as caught:
+            registry.get(provider_id)
+        assert caught.value.supported == found.capabilities
+
+    def test_all_others_are_made_from_their_file(self, outbound):
+        registry = Registry.load(outbound)
+        assert type(registry.find(OURS)) is OAuthProvider
+        assert registry.find(OURS) is registry.get(OURS)
+
+    def test_a_file_that_only_code_could_serve_stops_it(self, outbound, folder):
+        with pytest.raises(DefinitionError, match="signing"):
+            Registry.load(outbound, folder(unheard=SIGNS % "unheard"))

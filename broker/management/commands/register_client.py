@@ -1,15 +1,10 @@
 """manage.py register_client PROVIDER --environment production --client-id x --client-secret-file -"""
 
-import sys
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
-from broker.management.base import JsonCommand
+from broker.management.base import JsonCommand, read_secret
 from broker.services import register
-from providers.messages import Secret
 
 
 class Command(JsonCommand):
@@ -25,11 +20,12 @@ class Command(JsonCommand):
         parser.add_argument("--redirect-key", default="", help="last segment of the redirect URI")
 
     def act(self, **options: Any) -> dict[str, Any]:
+        file = options["client_secret_file"]
         row = register.register_client(
             options["provider"],
             environment=options["environment"],
             client_id=options["client_id"],
-            client_secret=_secret(options["client_secret_file"]),
+            client_secret=read_secret(file) if file else None,
             tenant=register.tenant_by_slug(options["tenant"]) if options["tenant"] else None,
             scopes=options["scopes"],
             redirect_key=options["redirect_key"],
@@ -41,15 +37,3 @@ class Command(JsonCommand):
             "environment": row.environment,
             "redirect_uri": register.redirect_uri(row),
         }
-
-
-def _secret(file: str | None) -> Secret | None:
-    if file is None:
-        return None
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"--client-secret-file cannot be read: {type(error).__name__}") from None
-    if not text.strip():
-        raise CommandError("--client-secret-file is empty")
-    return Secret(text.strip())

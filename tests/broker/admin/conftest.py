@@ -1,5 +1,6 @@
 """Who signs in at the support desk, and what they find there."""
 
+from collections.abc import Callable
 from importlib import import_module
 
 import pytest
@@ -8,14 +9,12 @@ from django.contrib.auth.models import Group, User
 from django.db import connection as database
 from django.test import Client
 
-from tests.people import People
-
-PASSWORD = "a long enough password"
+from tenants.models import Connection
 
 
 @pytest.fixture
-def support_group(transactional_db: None) -> Group:
-    """The group as its migration makes it; tests with real transactions empty the database after each."""
+def support_group(db: None) -> Group:
+    """The group as its migration makes it: tests with real transactions empty the database when they end."""
     migration = import_module("tenants.migrations.0003_support_group")
     with database.schema_editor() as editor:
         migration.create_group(apps, editor)
@@ -23,30 +22,36 @@ def support_group(transactional_db: None) -> Group:
 
 
 @pytest.fixture
-def superuser(transactional_db: None) -> User:
-    return User.objects.create_superuser("root-anna", password=PASSWORD)
+def superuser(db: None) -> User:
+    return User.objects.create_superuser("root-anna")
 
 
 @pytest.fixture
 def supporter(support_group: Group) -> User:
-    user = User.objects.create_user("support-ben", password=PASSWORD, is_staff=True)
+    user = User.objects.create_user("support-ben", is_staff=True)
     user.groups.add(support_group)
     return user
 
 
 @pytest.fixture
-def bystander(transactional_db: None) -> User:
+def bystander(db: None) -> User:
     """Staff, but in no group."""
-    return User.objects.create_user("staff-carl", password=PASSWORD, is_staff=True)
+    return User.objects.create_user("staff-carl", is_staff=True)
 
 
 @pytest.fixture
-def root(superuser: User, settled: People) -> Client:
+def connection(connect: Callable[..., Connection]) -> Connection:
+    """Aalto, connected at the sandbox."""
+    return connect()
+
+
+@pytest.fixture
+def root(superuser: User) -> Client:
     return _signed_in(superuser)
 
 
 @pytest.fixture
-def support(supporter: User, settled: People) -> Client:
+def support(supporter: User) -> Client:
     return _signed_in(supporter)
 
 

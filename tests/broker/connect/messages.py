@@ -6,11 +6,12 @@ compiles the .mo files. What it finds new has to be translated by hand.
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
@@ -20,6 +21,8 @@ PROJECT = Path(__file__).resolve().parents[3]
 LOCALE = PROJECT / "locale"
 TEMPLATE = LOCALE / "django.pot"
 LANGUAGES = ("da", "fi", "nb", "sv")
+# The files change only when the words do.
+FIXED = datetime(2026, 1, 1, tzinfo=UTC)
 UNKEPT = (
     b'"Project-Id',
     b'"Report-',
@@ -75,11 +78,9 @@ def read(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
-def compiled(language: str) -> bytes:
-    """Return what the .mo file has to hold."""
-    buffer = io.BytesIO()
-    write_mo(buffer, read(language))
-    return buffer.getvalue()
+def read_compiled(language: str) -> Catalog:
+    with po_file(language).with_suffix(".mo").open("rb") as file:
+        return read_mo(file)
 
 
 def update() -> None:
@@ -93,13 +94,14 @@ def update() -> None:
         translated.update(found, no_fuzzy_matching=True)
         translated.obsolete.clear()
         _write(path, translated)
-        path.with_suffix(".mo").write_bytes(compiled(language))
+        translated.creation_date = translated.revision_date = FIXED
+        with path.with_suffix(".mo").open("wb") as file:
+            write_mo(file, translated)
 
 
 def _write(path: Path, catalog: Catalog) -> None:
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=110, sort_output=True)
-    # Without dates and versions the files change only when the words do.
     kept = [line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith(UNKEPT)]
     path.write_bytes(b"".join(kept))
 

@@ -181,5 +181,3 @@ def test_a_language_nobody_speaks_is_ignored(customer, make_link):
 def test_a_sentence_without_translation_is_marked_as_english(customer, make_link, second):
     page = customer.open(make_link(["second"], locale="da").url)
     assert b'<li lang="en">Read what nobody translated</li>' in page.content
-
-

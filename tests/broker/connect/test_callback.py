@@ -1,20 +1,21 @@
-"""The redirection endpoint: one exchange, for this browser, at this address, or none. The sandbox's log is the proof."""
+"""The redirection endpoint: one exchange, for this browser at this address, or none. The sandbox's log proves it."""
 
 import random
 import string
-import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from tenants.models import AuthorizationRequest, Connection, Credential
 from tests import people
 from tests.broker.connect.customer import Customer, at_provider, forged, text_of
+from tests.fakes.broker import wait_until
 
 KEY = "visma-eaccounting"
 
@@ -26,7 +27,7 @@ def answered(customer, make_link):
 
 
 def exchanges(sandbox):
-    return [entry for entry in sandbox.log(endpoint="token")]
+    return sandbox.log(endpoint="token")
 
 
 def refused(answer):
@@ -46,23 +47,31 @@ def test_the_answer_ends_on_a_clean_address(customer, answered, local_provider):
 
 
 def test_fifty_parallel_answers_make_one_exchange(customer, answered, local_provider):
-    local_provider.set_latency(token=0.3)
-    gate = threading.Barrier(50)
+    """The row is held until several have read it as pending: who looks first and writes then would exchange twice."""
 
     def deliver(_number):
         browser = Customer()
         browser.browser.cookies.load(customer.browser.cookies.output(header="", sep=";"))
-        gate.wait(30)
         try:
             return browser.open(answered).status_code
         finally:
             database.close()
 
     with ThreadPoolExecutor(50) as pool:
-        assert list(pool.map(deliver, range(50))) == [303] * 50
+        with transaction.atomic():
+            AuthorizationRequest.objects.select_for_update().get()
+            delivered = [pool.submit(deliver, number) for number in range(50)]
+            wait_until(lambda: waiting_for_locks() >= 4, "answers to wait for the row", 15)
+        assert [one.result() for one in delivered] == [303] * 50
     assert len(exchanges(local_provider)) == 1
     assert Credential.objects.count() == 1
     assert "is now connected" in text_of(customer.follow(customer.open(answered)))
+
+
+def waiting_for_locks():
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
 
 
 @pytest.mark.parametrize("cookie", [None, "", "forged" * 8, "1"])

@@ -1,9 +1,22 @@
 """Which row a new credential belongs to, and what is never overwritten."""
 
-from broker.services import authorize, renew, revoke, sessions
+import pytest
+from django.db.models.functions import Now
+
+from broker.errors import InvalidRequest
+from broker.services import authorize, renew, revoke, sessions, sweep
 from broker.services.renewal_outcomes import Outcome
 from tenants import audit
-from tenants.models import AuditEvent, Connection, Credential, CredentialOrphan, RenewalSlot
+from tenants.models import (
+    AuditEvent,
+    AuthorizationRequest,
+    ClientRegistration,
+    Connection,
+    Credential,
+    CredentialOrphan,
+    RenewalSlot,
+)
+from tenants.querysets import slots
 from tests import flows, people
 from tests.fakes.sandbox import USER_OF_TWO
 
@@ -93,6 +106,31 @@ def test_a_refused_registration_is_an_incident_and_the_customer_can_start_again(
     assert flows.come_back(authorize.begin_again(flow)).outcome == "connected"
 
 
+def test_a_secret_that_cannot_be_opened_ends_the_attempt_and_blames_nobody(settled, local_provider):
+    link = sessions.create(settled.aalto, [people.PROVIDER], actor=STAFF)
+    ClientRegistration.objects.update(sealed_secrets=b"\x01broken")
+    assert flows.run(link.session).outcome == "interrupted"
+    assert local_provider.log(endpoint="token") == []
+
+
+def test_an_older_tab_that_fails_late_does_not_undo_a_connection(settled, local_provider):
+    link = sessions.create(settled.aalto, [people.PROVIDER], actor=STAFF)
+    first = authorize.begin(link.session, people.PROVIDER)
+    flow = AuthorizationRequest.objects.select_related("session", "registration").get(pk=first.flow_id)
+    second = authorize.begin_again(flow)
+    assert flows.come_back(second).outcome == "connected"
+    assert flows.come_back(first, allow=False).outcome == "access_denied"
+    link.session.refresh_from_db()
+    assert link.session.outcome == "connected"
+
+
+def test_a_provider_that_the_link_is_not_for_does_not_use_it_up(settled, local_provider):
+    link = sessions.create(settled.aalto, [people.PROVIDER], actor=STAFF)
+    with pytest.raises(InvalidRequest):
+        authorize.begin(link.session, "another-provider")
+    assert flows.run(link.session).outcome == "connected"
+
+
 class TestDisconnect:
     def test_revokes_at_the_provider_and_keeps_no_token(self, connect, local_provider):
         connection = connect()
@@ -104,18 +142,19 @@ class TestDisconnect:
     def test_takes_effect_at_once_and_tells_a_provider_that_is_down_later(self, connect, local_provider):
         connection = connect()
         local_provider.fault("revocation", "status", status=503, times=1)
-        assert revoke.disconnect(connection, actor=STAFF) is False
+        assert revoke.disconnect(connection, actor=STAFF) == "pending"
+        assert revoke.disconnect(connection, actor=STAFF) == "pending", "asked again, still not told"
         connection.refresh_from_db()
         assert connection.state == "disconnected"
-        assert revoke.pending_revocation(connection.id)
         assert revoke.due_revocations(limit=5) == [], "not again at once"
         assert revoke.revoke_orphan(CredentialOrphan.objects.get().pk) is True
+        assert revoke.revocation_of(connection.id) is True
         assert [grant["alive"] for grant in local_provider.grants()] == [False]
 
     def test_works_for_a_credential_that_cannot_be_opened(self, connect):
         connection = connect()
         Credential.objects.update(sealed=b"\x01broken")
-        revoke.disconnect(connection, actor=STAFF)
+        assert revoke.disconnect(connection, actor=STAFF) is False, "nobody could tell the provider"
         connection.refresh_from_db()
         assert connection.state == "disconnected"
         assert AuditEvent.objects.filter(action="credential.unreadable").exists()
@@ -124,5 +163,39 @@ class TestDisconnect:
         connection = connect()
         revoke.suspend(connection, actor=STAFF)
         assert renew.renew_now(connection.id) is Outcome.BUSY
-        revoke.resume(connection, actor=STAFF)
+        assert sweep.claim_due() == [], "a suspended connection is not due"
+        assert revoke.resume(connection, actor=STAFF) is True
         assert renew.renew_now(connection.id) is Outcome.RENEWED
+
+    def test_resuming_does_not_bring_back_what_was_disconnected_meanwhile(self, connect):
+        connection = connect()
+        revoke.suspend(connection, actor=STAFF)
+        stale = Connection.objects.get(pk=connection.id)
+        revoke.disconnect(connection, actor=STAFF)
+        assert revoke.resume(stale, actor=STAFF) is False
+        connection.refresh_from_db()
+        assert connection.state == "disconnected"
+
+    def test_only_staff_end_a_suspension(self, connect):
+        connection = connect()
+        revoke.suspend(connection, actor=STAFF)
+        before = connection.credential.version
+        assert repair(connection).outcome == "connected"
+        connection.refresh_from_db()
+        assert connection.state == "suspended"
+        assert Credential.objects.get(pk=connection.id).version > before, "the new tokens wait for staff"
+        assert renew.renew_now(connection.id) is Outcome.BUSY
+
+    def test_a_slot_that_is_due_although_nothing_is_to_be_renewed_is_parked(self, connect):
+        connection = connect()
+        Connection.objects.update(state="suspended")
+        slots.make_due(connection.id)
+        assert renew.renew_now(connection.id) is Outcome.FRESH
+        assert sweep.claim_due() == []
+
+    def test_a_request_that_was_out_when_staff_suspended_stays_in_doubt(self, connect):
+        connection = connect()
+        RenewalSlot.objects.filter(pk=connection.id).update(intent="sending", intent_at=Now())
+        revoke.suspend(connection, actor=STAFF)
+        revoke.resume(connection, actor=STAFF)
+        assert RenewalSlot.objects.get(pk=connection.id).uncertain_at is not None
