@@ -99,13 +99,18 @@ class TestDataKeys:
         assert rotate("--data-keys")["resealed"] == 2 + 6
 
 
+def flipped(sealed: bytes) -> bytes:
+    """The value with one bit of its tag changed: never by chance the same."""
+    return bytes(sealed)[:-1] + bytes([sealed[-1] ^ 1])
+
+
 class TestBrokenRows:
     @pytest.fixture
     def broken(self, world: dict[str, object]) -> list[str]:
         """A row of each kind that does not open."""
         stored, orphan = Credential.objects.order_by("pk")[0], CredentialOrphan.objects.order_by("pk")[0]
         own = ClientRegistration.objects.get(client_id="own")
-        Credential.objects.filter(pk=stored.pk).update(sealed=bytes(stored.sealed)[:-1] + b"?")
+        Credential.objects.filter(pk=stored.pk).update(sealed=flipped(stored.sealed))
         CredentialOrphan.objects.filter(pk=orphan.pk).update(sealed=b"rubbish")
         other = Credential.objects.order_by("pk")[1].sealed
         ClientRegistration.objects.filter(pk=own.pk).update(sealed_secrets=other)
