@@ -24,6 +24,8 @@ START_SECONDS = 60.0
 SETTINGS = {"listen_addresses": "", "timezone": "UTC", "log_min_error_statement": "panic"}
 # For tests: the data dies with the run, so nothing waits for the disk.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# The hundred thousand sealed tokens of a large installation fit; memory that is not used is not taken.
+LASTING = {"shared_buffers": "256MB"}
 # What a postmaster says while children of a killed predecessor still hold its memory or its lock.
 PREDECESSOR = re.compile(r"shared memory block|postmaster\.pid|socket lock file")
 
@@ -146,7 +148,7 @@ class Postgres:
 
     def _command(self) -> list[str]:
         settings = {**SETTINGS, "unix_socket_directories": str(self.sockets), "port": str(PORT)}
-        settings |= {"unix_socket_permissions": "0700"} | (THROWAWAY if self.throwaway else {})
+        settings |= {"unix_socket_permissions": "0700"} | (THROWAWAY if self.throwaway else LASTING)
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [self.binaries.path("postgres"), "-D", str(self.data), *options]
 
