@@ -8,13 +8,18 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _TICKS = os.sysconf("SC_CLK_TCK")
 SCRIPT = """
 local ids = {ids}
 wrk.headers["Authorization"] = "Bearer {key}"
-request = function() return wrk.format("GET", "/v1/connections/" .. ids[math.random(#ids)] .. "/token") end
+wrk.headers["Content-Type"] = "application/json"
+local body = {body}
+request = function()
+  return wrk.format("{method}", "/v1/connections/" .. ids[math.random(#ids)] .. "/{what}", nil, body)
+end
 done = function(summary, latency, requests)
   io.write(string.format("bad %d\\n", summary.errors.status + summary.errors.connect + summary.errors.read
     + summary.errors.write + summary.errors.timeout))
@@ -31,6 +36,14 @@ class Figures:
     p99: float
     cpu_us: float
     bad: int
+
+
+def write_script(file: Path, ids: Sequence[UUID], key: str, *, body: str | None = None) -> Path:
+    """Write what wrk asks for: tokens of these connections or, with a body, headers for what it describes."""
+    asked = {"method": "POST", "what": "headers"} if body else {"method": "GET", "what": "token"}
+    lua_ids = "{" + ",".join(f'"{one}"' for one in ids) + "}"
+    file.write_text(SCRIPT.format(ids=lua_ids, key=key, body=f"[==[{body}]==]" if body else "nil", **asked))
+    return file
 
 
 def find_wrk() -> str:

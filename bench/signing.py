@@ -5,7 +5,6 @@ import itertools
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from providers.messages import ClientRegistration, EnteredCredential, RequestToSign, Secret
@@ -19,7 +18,7 @@ CUID = "4CAB0000000000000000000000000001"
 
 
 def main() -> int:
-    registry = Registry.load(Outbound(), Path(netvisor.__file__).parent)
+    registry = Registry.load(Outbound())
     jobs = {
         "Netvisor": _netvisor(registry.find(netvisor.PROVIDER_ID)),
         "Fivaldi": _fivaldi(registry.find(fivaldi.PROVIDER_ID)),

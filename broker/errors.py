@@ -4,8 +4,10 @@ BrokerError
 ├── Unauthenticated, Forbidden                                  the caller's operator
 ├── InvalidRequest, BodyTooLarge, MethodNotAllowed              the caller's developer
 ├── NotFound: connection, tenant, provider, session             the caller's developer
+├── RequestRefused, InvalidScope                                the caller's developer
 ├── ConnectionAmbiguous, MinTtlUnattainable, ReturnUrlNotAllowed, ProviderNotAvailable, OperationUnsupported
 ├── ReauthorizationRequired, ConnectionPending                  the customer
+├── RightMissing, AccountUnverified                             the customer, in the provider's own program
 ├── ConnectionDisconnected, ConnectionSuspended                 the customer, or staff
 ├── RenewalInProgress, ProviderUnavailableNow                   nobody: try again later
 ├── RegistrationRejected, ProviderResponseUnusable              staff
@@ -143,11 +145,39 @@ class OperationUnsupported(BrokerError):
     action = "fix_request"
 
 
+class RequestRefused(BrokerError):
+    code = "request_refused"
+    status = 422
+    title = "Headers for this request are not given"
+    action = "fix_request"
+
+
+class InvalidScope(BrokerError):
+    code = "invalid_scope"
+    status = 422
+    title = "There is no token for these scopes"
+    action = "fix_request"
+
+
 class ReauthorizationRequired(BrokerError):
     code = "reauthorization_required"
     status = 409
     title = "The customer must connect again"
     action = "send_customer_to_connect_url"
+
+
+class RightMissing(BrokerError):
+    code = "right_missing"
+    status = 409
+    title = "The provider's user lacks a right in the provider's own program"
+    action = "send_customer_to_provider"
+
+
+class AccountUnverified(BrokerError):
+    code = "account_unverified"
+    status = 409
+    title = "The provider has not verified the customer's account yet"
+    action = "send_customer_to_provider"
 
 
 class ConnectionPending(BrokerError):

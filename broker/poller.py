@@ -48,7 +48,7 @@ def _run() -> None:
 
 
 def poll_once() -> int:
-    """Renew and revoke what is overdue, one after another. Returns how many renewals were tried.
+    """Renew, mint and revoke what is overdue, one after another. Returns how many renewals were tried.
 
     Only what beat's sweep has left: a batch as small as one thread can carry out within a lease.
     """
@@ -56,6 +56,7 @@ def poll_once() -> int:
     while not _stopping.is_set() and (claims := sweep.claim_due(limit=1)):
         renew.renew_claimed(claims[0].connection_id, claims[0].fence)
         tried += 1
+    sweep.mint_due(limit=10)
     for orphan_id in revoke.due_revocations(limit=10):
         revoke.revoke_orphan(orphan_id)
     return tried

@@ -17,6 +17,7 @@ def sweep_due() -> None:
     try:
         for claim in sweep.claim_due():
             renew_claimed.delay(str(claim.connection_id), claim.fence)
+        mint_due.delay()
         for orphan_id in revoke.due_revocations(limit=50):
             revoke_orphan.delay(orphan_id)
     except OperationalError:
@@ -26,6 +27,12 @@ def sweep_due() -> None:
 @shared_task(name="broker.tasks.renew_claimed")
 def renew_claimed(connection_id: str, fence: int) -> None:
     renew.renew_claimed(UUID(connection_id), fence)
+
+
+@shared_task(name="broker.tasks.mint_due")
+def mint_due() -> None:
+    """Tokens for sets of scopes: each is claimed by the database as its turn comes, so nothing needs to be named."""
+    sweep.mint_due(limit=50)
 
 
 @shared_task(name="broker.tasks.revoke_orphan")

@@ -1,6 +1,8 @@
-"""The sandbox as one more environment of a catalogue provider."""
+"""The sandbox as one more environment of every provider in the catalogue."""
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,15 +14,13 @@ from embedded.processes import Child
 PROVIDER = "visma-eaccounting"
 ENVIRONMENT = "local"
 START_SECONDS = 60.0
-METADATA = "/.well-known/oauth-authorization-server"
-ENDPOINTS = ("issuer", "authorization_endpoint", "token_endpoint", "revocation_endpoint", "userinfo_endpoint")
-ISS = "authorization_response_iss_parameter_supported"
+# By provider id, the keys of an [environments.<name>] table.
+Environments = Mapping[str, Mapping[str, str | bool]]
 
 
-def read_metadata(base_url: str, child: Child) -> dict[str, Any]:
-    """Return what the sandbox says about itself, once it answers.
+def read_environments(base_url: str, child: Child) -> Environments:
+    """Return what the sandbox says of every system that it plays, once it answers.
 
-    Source: RFC 8414 section 3.
     Raises: ProcessDied when it ended instead, EmbeddedError when it stays silent.
     """
     deadline = time.monotonic() + START_SECONDS
@@ -28,7 +28,7 @@ def read_metadata(base_url: str, child: Child) -> dict[str, Any]:
         if not child.running:
             raise child.obituary()
         try:
-            answer = httpx2.get(f"{base_url}{METADATA}", timeout=2, trust_env=False).raise_for_status()
+            answer = httpx2.get(f"{base_url}/_sandbox/environments", timeout=2, trust_env=False).raise_for_status()
         except httpx2.HTTPError:
             time.sleep(0.05)
             continue
@@ -37,10 +37,25 @@ def read_metadata(base_url: str, child: Child) -> dict[str, Any]:
     raise EmbeddedError(f"The sandbox does not answer at {base_url} after {START_SECONDS:.0f} s; see {child.log}")
 
 
-def write_catalogue(home: Home, metadata: dict[str, Any]) -> None:
-    """Add the environment to the catalogue that the broker reads at its start."""
-    lines = [f'extends = "{PROVIDER}"', "", f"[environments.{ENVIRONMENT}]"]
-    lines += [f'{name} = "{metadata[name]}"' for name in ENDPOINTS if name in metadata]
-    lines += [f'api_base_url = "{metadata["issuer"]}/v2"', f"{ISS} = {str(metadata.get(ISS, False)).lower()}"]
-    path = home.root / "catalogue" / f"{PROVIDER}-{ENVIRONMENT}.toml"
-    path.write_text("\n".join(lines) + "\n")
+def write_catalogue(home: Home, environments: Environments) -> None:
+    """Add the environments to the catalogue that the broker reads at its start."""
+    write_files(home.root / "catalogue", environments)
+
+
+def write_files(folder: Path, environments: Environments) -> None:
+    """Write one file a provider, as an operator would, and take away those of systems that are gone."""
+    texts = {f"{provider}-{ENVIRONMENT}.toml": _text(provider, table) for provider, table in environments.items()}
+    for old in folder.glob(f"*-{ENVIRONMENT}.toml"):
+        if old.name not in texts:
+            old.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+
+
+def _text(provider: str, table: Mapping[str, str | bool]) -> str:
+    lines = [f'extends = "{provider}"', "", f"[environments.{ENVIRONMENT}]"]
+    return "\n".join([*lines, *(f"{key} = {_value(value)}" for key, value in table.items())]) + "\n"
+
+
+def _value(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"'

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,18 +32,7 @@ class Manage:
 
         Raises: EmbeddedError with the command's own complaint when it fails.
         """
-        done = subprocess.run(
-            self.command(*words),
-            input=stdin,
-            env={**self.environment, **(extra or {})},
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
-            raise EmbeddedError(f"manage.py {words[0]} failed ({done.returncode}): {tail}")
-        return done.stdout
+        return self._run(self.command(*words), f"manage.py {words[0]}", stdin, extra or {})
 
     def json(self, *words: str, stdin: str = "") -> dict[str, Any]:
         """Return the one JSON object that the command printed."""
@@ -53,3 +42,21 @@ class Manage:
         except ValueError:
             raise EmbeddedError(f"manage.py {words[0]} --json did not print one JSON object") from None
         return answer
+
+    def many(self, commands: Sequence[tuple[list[str], str]]) -> list[dict[str, Any]]:
+        """Return the JSON objects of several commands, run in order by one process; one that fails says why.
+
+        Shape:  each command is its words and what it reads from stdin; the answer of a failure is {"refused": why}.
+        """
+        asked = [{"words": [*words, "--json"], "stdin": stdin} for words, stdin in commands]
+        program = [sys.executable, "-m", "embedded.many_commands"]
+        answers: list[dict[str, Any]] = json.loads(self._run(program, "several commands", json.dumps(asked), {}))
+        return answers
+
+    def _run(self, program: list[str], name: str, stdin: str, extra: Mapping[str, str]) -> str:
+        environment = {**self.environment, **extra}
+        done = subprocess.run(program, input=stdin, env=environment, cwd=CHECKOUT, capture_output=True, text=True)
+        if done.returncode:
+            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
+            raise EmbeddedError(f"{name} failed ({done.returncode}): {tail}")
+        return done.stdout

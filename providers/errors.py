@@ -8,6 +8,7 @@
     ├── AuthorizationRefused           the customer said no, or the provider did, at the redirection endpoint
     ├── AuthorizationResponseInvalid   we refuse the authorization response
     ├── RightMissing                   the customer's turn, in the provider's own program: a right is not granted
+    ├── AccountUnverified              the customer's turn, or only the provider's: the account is not verified yet
     ├── RequestRefused                 the turn of whoever asks us: we do not sign or keep what was given
     └── UnsupportedOperation           this provider has no such operation
     DefinitionError (ValueError)       a catalogue file is wrong
@@ -19,6 +20,7 @@ No message, argument or chained exception here holds a response body, a secret o
 from __future__ import annotations
 
 import re
+from typing import Self
 
 DESCRIPTION_LIMIT = 300
 # Twenty characters of the token alphabet in a row: longer than the words people write, shorter than any
@@ -44,12 +46,25 @@ def one_line(text: str, limit: int) -> str:
     return _UNPRINTABLE.sub(" ", text[:limit]).strip()
 
 
+def safe_code(code: str | None) -> str | None:
+    """An error code when it is short or made of words, else None: what is longer could be a token."""
+    return code if code and _ERROR_CODE.fullmatch(code) else None
+
+
+def safe_identifier(value: str | None) -> str | None:
+    """The vendor's id of an incident when it looks like one, else None."""
+    # A GUID is longer than what redact() lets pass, yet support asks for it: it is admitted by its own,
+    # narrow form.
+    return value if value and re.fullmatch(r"[A-Za-z0-9_\-:.]{1,64}", value) else None
+
+
 class ProviderError(Exception):
     """Something about a provider went wrong; `str()` is safe to log.
 
     Shape:  provider_id and endpoint (a name such as "token", never a URL) say where; status is HTTP's;
             error is the RFC's code after aliases; description is redacted; error_id is the vendor's own id,
-            which its support asks for.
+            which its support asks for. fields name what is likely wrong of what was entered or registered, and
+            explanation is a sentence of the catalogue for the customer: both empty when the vendor does not say.
     """
 
     def __init__(
@@ -65,10 +80,17 @@ class ProviderError(Exception):
         self.provider_id = provider_id
         self.endpoint = endpoint
         self.status = status
-        self.error = error if error and _ERROR_CODE.fullmatch(error) else None
+        self.error = safe_code(error)
         self.description = redact(description)
-        self.error_id = _identifier(error_id)
+        self.error_id = safe_identifier(error_id)
+        self.fields: tuple[str, ...] = ()
+        self.explanation = ""
         super().__init__(self._summary())
+
+    def explained(self, fields: tuple[str, ...], explanation: str) -> Self:
+        """The same error, with what the catalogue knows of it."""
+        self.fields, self.explanation = fields, explanation
+        return self
 
     @property
     def uncertain(self) -> bool:
@@ -80,14 +102,6 @@ class ProviderError(Exception):
         parts += [f"{name} {value}" for name, value in (("status", self.status), ("error", self.error)) if value]
         parts += [part for part in (self.description,) if part]
         return ": ".join(parts)
-
-
-def _identifier(value: str | None) -> str | None:
-    # A GUID is longer than what redact() lets pass, yet support asks for it: it is admitted by its own,
-    # narrow form.
-    if value and re.fullmatch(r"[A-Za-z0-9\-:.]{1,64}", value):
-        return value
-    return None
 
 
 class GrantRejected(ProviderError):
@@ -166,6 +180,17 @@ class AuthorizationResponseInvalid(ProviderError):
 
 class RightMissing(ProviderError):
     """The credential is good and not enough: a right has to be granted in the provider's own program."""
+
+
+class AccountUnverified(ProviderError):
+    """The credential is good, and the provider has not yet verified the account behind it.
+
+    Shape:  account is a `messages.ExternalAccount` and verified a `messages.VerifiedCredential`, as far as the
+            provider has said whose it is; None else.
+    """
+
+    account: object = None
+    verified: object = None
 
 
 class RequestRefused(ProviderError):

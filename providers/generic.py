@@ -2,82 +2,61 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from providers.definition import Environment, ProviderDefinition
-from providers.errors import DefinitionError, UnsupportedOperation
-from providers.interface import AUTHORIZES, IDENTIFIES, RENEWS, REVOKES
+from providers.definition import CompanyChoice
+from providers.described import DescribedProvider
+from providers.errors import ClientRejected, GrantRejected, RightMissing
+from providers.interface import (
+    AUTHORIZES,
+    CHOOSES_COMPANY,
+    HANDS_OUT_HEADERS,
+    HANDS_OUT_TOKENS,
+    IDENTIFIES,
+    PROBES,
+    RENEWS,
+    REVOKES,
+)
 from providers.messages import (
     AuthorizationRequest,
     ClientRegistration,
+    Company,
     ExternalAccount,
-    HttpRequest,
-    HttpResponse,
     OAuthCredential,
     Secret,
+    StoredCredential,
     TokenResponse,
 )
-from providers.outbound import Outbound
-from providers.protocol import authorization_endpoint, discovery, external_account, revocation, token_endpoint
+from providers.protocol import authorization_endpoint, companies, discovery, revocation, token_endpoint
 
 
-class OAuthProvider:
-    """Authorizes, Renews, Revokes and Identifies as far as its definition goes; see `interface`."""
-
-    def __init__(self, definition: ProviderDefinition, outbound: Outbound) -> None:
-        self.definition = definition
-        self._outbound = outbound
-
-    @property
-    def id(self) -> str:
-        """The provider id."""
-        return self.definition.id
+class OAuthProvider(DescribedProvider):
+    """Authorizes, and what else of `interface` its definition gives: Renews, Revokes, Identifies, ..."""
 
     @property
     def capabilities(self) -> tuple[str, ...]:
         """What it can do; one environment without a revocation endpoint is enough to lack that one."""
         definition, environments = self.definition, self.definition.environments.values()
+        account = definition.external_account
         has = {
             AUTHORIZES: "authorization_code" in definition.grant_types_supported,
             RENEWS: "refresh_token" in definition.grant_types_supported,
             REVOKES: all(each.revocation_endpoint for each in environments),
-            IDENTIFIES: definition.external_account is not None,
+            IDENTIFIES: account is not None,
+            PROBES: bool(account and account.endpoint) or definition.company_choice is not None,
+            CHOOSES_COMPANY: definition.company_choice is not None,
+            HANDS_OUT_TOKENS: True,
+            HANDS_OUT_HEADERS: True,
         }
         return tuple(capability for capability, given in has.items() if given)
-
-    def environment(self, registration: ClientRegistration) -> Environment:
-        """The environment a registration lives in.
-
-        Raises: DefinitionError when the catalogue does not have it.
-        """
-        try:
-            return self.definition.environments[registration.environment]
-        except KeyError:
-            known = ", ".join(sorted(self.definition.environments))
-            raise DefinitionError(file=self.id, key="environments", expected=f"one of {known}") from None
-
-    def default_scopes(self, registration: ClientRegistration) -> tuple[str, ...]:
-        """The scopes that are asked for: required first, then the registration's or else the default ones."""
-        chosen = registration.scopes or self.definition.default_scopes
-        return tuple(dict.fromkeys((*self.definition.required_scopes, *chosen)))
-
-    def base_url(self, registration: ClientRegistration) -> str:
-        """Where the provider's API lives."""
-        return self.environment(registration).api_base_url
-
-    def issuer(self, registration: ClientRegistration) -> str:
-        """The authorization server's issuer identifier."""
-        return self.environment(registration).issuer
 
     def authorization_origin(self, registration: ClientRegistration) -> str:
         """scheme://host[:port] of the authorization endpoint."""
         parts = urlsplit(self.environment(registration).authorization_endpoint)
         return f"{parts.scheme}://{parts.netloc}"
-
-    def api_headers(self, registration: ClientRegistration, credential: OAuthCredential) -> dict[str, str]:
-        """The headers of a call to the provider's API, the access token in clear (RFC 6750 section 2.1)."""
-        return {"Authorization": f"{credential.token_type} {credential.access_token.reveal()}"}
 
     def build_authorization_request(
         self,
@@ -125,7 +104,7 @@ class OAuthProvider:
         """The tokens for the refresh token: exactly one POST."""
         self._require(RENEWS)
         if credential.refresh_token is None:
-            raise self._unsupported(RENEWS)
+            raise self.unsupported(RENEWS)
         request = token_endpoint.build_refresh_request(
             self.definition,
             registration,
@@ -143,18 +122,74 @@ class OAuthProvider:
     def _revoke(self, registration: ClientRegistration, token: Secret, hint: str) -> None:
         url = self.environment(registration).revocation_endpoint
         if url is None:
-            raise self._unsupported(REVOKES)
+            raise self.unsupported(REVOKES)
         request = revocation.build_revocation_request(self.definition, registration, url, token=token, hint=hint)
         revocation.process_response(self.definition, self._send(request), hint=hint)
 
     def identify(self, registration: ClientRegistration, credential: OAuthCredential) -> ExternalAccount | None:
         """The external account, or None when the definition names no way to ask."""
-        lookup, environment = self.definition.external_account, self.environment(registration)
-        if lookup is None:
+        if self.definition.external_account is None:
             return None
+        try:
+            return self._account(registration, credential)
+        except GrantRejected as refused:
+            # An API's body cannot say that a grant is dead; only the token endpoint can.
+            error = ClientRejected(
+                provider_id=self.id,
+                endpoint=refused.endpoint,
+                status=refused.status,
+                error=refused.error,
+                description=refused.description,
+                error_id=refused.error_id,
+            )
+            raise error.explained(refused.fields, refused.explanation) from None
+
+    def probe(
+        self, registration: ClientRegistration, credential: StoredCredential, *, now: dt.datetime, nonce: str
+    ) -> ExternalAccount | None:
+        """The account when the answer tells it: one call with the access token; see `interface.Probes`."""
+        self._require(PROBES)
+        held, lookup = self._tokens(credential), self.definition.external_account
+        if lookup is not None and lookup.endpoint:
+            return self._account(registration, held)
+        return self._chosen(registration, held)
+
+    def companies(self, registration: ClientRegistration, credential: OAuthCredential) -> tuple[Company, ...]:
+        """The companies that the token reaches: one GET."""
+        choice = self._choice()
         headers = self.api_headers(registration, credential)
-        request = external_account.build_account_request(lookup, environment, headers)
-        return external_account.process_response(self.definition, lookup, environment, self._send(request))
+        request = companies.build_companies_request(choice, headers, base_url=self.base_url(registration))
+        return companies.process_response(self.definition, choice, self._send(request))
+
+    def choose(
+        self, registration: ClientRegistration, credential: OAuthCredential, company: Company
+    ) -> tuple[OAuthCredential, ExternalAccount]:
+        """The credential with the company in its extras, and the company as an account."""
+        extras = {**credential.extras, self._choice().extra: company.id}
+        account = ExternalAccount(issuer=self.issuer(registration), subject=company.id, name=company.name)
+        return replace(credential, extras=extras), account
+
+    def _choice(self) -> CompanyChoice:
+        if self.definition.company_choice is None:
+            raise self.unsupported(CHOOSES_COMPANY)
+        return self.definition.company_choice
+
+    def _account(self, registration: ClientRegistration, credential: OAuthCredential) -> ExternalAccount:
+        return self.external_account(registration, credential, {})
+
+    def _chosen(self, registration: ClientRegistration, credential: OAuthCredential) -> ExternalAccount | None:
+        chosen = str(credential.extras.get(self._choice().extra, ""))
+        reached = {company.id: company for company in self.companies(registration, credential)}
+        if not chosen:
+            return None
+        if chosen not in reached:
+            raise RightMissing(provider_id=self.id, endpoint=companies.ENDPOINT, error="company_not_found")
+        return self.choose(registration, credential, reached[chosen])[1]
+
+    def _tokens(self, credential: StoredCredential) -> OAuthCredential:
+        if isinstance(credential, OAuthCredential):
+            return credential
+        raise self.unsupported(HANDS_OUT_HEADERS)
 
     def metadata_differences(self, environment_name: str) -> tuple[str, ...] | None:
         """What the server's own metadata says otherwise than the catalogue; None when it publishes none.
@@ -167,13 +202,3 @@ class OAuthProvider:
             if document is not None:
                 return discovery.differences(self.definition, environment, document)
         return None
-
-    def _send(self, request: HttpRequest) -> HttpResponse:
-        return self._outbound.send(request, provider_id=self.id)
-
-    def _require(self, operation: str) -> None:
-        if operation not in self.capabilities:
-            raise self._unsupported(operation)
-
-    def _unsupported(self, operation: str) -> UnsupportedOperation:
-        return UnsupportedOperation(provider_id=self.id, operation=operation, supported=self.capabilities)

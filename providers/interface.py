@@ -9,14 +9,19 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from providers.definition import Traits
 from providers.messages import (
+    ApiReading,
     AuthorizationRequest,
     ClientRegistration,
+    Company,
     EnteredCredential,
     ExternalAccount,
+    HttpResponse,
     OAuthCredential,
     RequestToSign,
     SignedHeaders,
+    StoredCredential,
     TokenResponse,
     VerifiedCredential,
 )
@@ -27,6 +32,11 @@ REVOKES = "revokes"
 IDENTIFIES = "identifies"
 SIGNS_REQUESTS = "signs_requests"
 VERIFIES = "verifies"
+PROBES = "probes"
+MINTS_SCOPES = "mints_scopes"
+CHOOSES_COMPANY = "chooses_company"
+HANDS_OUT_TOKENS = "hands_out_tokens"
+HANDS_OUT_HEADERS = "hands_out_headers"
 
 
 @runtime_checkable
@@ -55,8 +65,48 @@ class Provider(Protocol):
         """scheme://host[:port] of the authorization endpoint, for a page's `form-action`."""
         ...
 
-    def api_headers(self, registration: ClientRegistration, credential: OAuthCredential) -> dict[str, str]:
-        """The headers a call to the provider's API carries; they hold the access token in clear."""
+    def api_headers(self, registration: ClientRegistration, credential: StoredCredential) -> dict[str, str]:
+        """The headers that every call to the provider's API carries; they hold secrets in clear.
+
+        Raises: UnsupportedOperation where headers exist for one request only.
+        """
+        ...
+
+    def request_headers(
+        self,
+        registration: ClientRegistration,
+        credential: StoredCredential,
+        request: RequestToSign,
+        *,
+        now: dt.datetime,
+        nonce: str,
+        expires_at: dt.datetime | None = None,
+    ) -> SignedHeaders:
+        """The headers for one request: signed for it where the provider signs, else those of `api_headers`.
+
+        Shape:  expires_at is the access token's, where there is one. now is aware, nonce fresh for every call.
+        Raises: RequestRefused for a URL outside the provider's declared hosts and paths, and for what the scheme
+                cannot carry.
+        """
+        ...
+
+    def traits(self, registration: ClientRegistration) -> Traits:
+        """The definition's traits, as far as the registration does not say otherwise."""
+        ...
+
+    def check_registration(self, registration: ClientRegistration) -> None:
+        """Nothing when the registration can be used.
+
+        Raises: RequestRefused naming the field: `client_id`, `client_secret`, `scopes` or `parameters.<name>`.
+        """
+        ...
+
+    def check_scopes(self, scopes: Sequence[str]) -> None:
+        """Nothing when the provider has all of these scopes. Raises: RequestRefused with field `scope`."""
+        ...
+
+    def read_answer(self, answer: HttpResponse) -> ApiReading:
+        """What an answer of the provider's API means; any bytes are an answer, and none raises."""
         ...
 
 
@@ -138,8 +188,65 @@ class Identifies(Protocol):
     def identify(self, registration: ClientRegistration, credential: OAuthCredential) -> ExternalAccount | None:
         """The external account, or None when the definition names no way to ask.
 
-        Raises: ClientRejected when the API refuses the token, ProviderUnavailable, ResponseMalformed.
+        Raises: ClientRejected when the API refuses the token, RightMissing, AccountUnverified, ProviderUnavailable,
+                ResponseMalformed.
+        Effects: at most one request to the provider's API.
+        """
+        ...
+
+
+@runtime_checkable
+class Mints(Protocol):
+    """A token for a set of scopes, from what the customer entered; nothing is used up by it."""
+
+    def mint(
+        self, registration: ClientRegistration, entered: EnteredCredential, scopes: tuple[str, ...]
+    ) -> TokenResponse:
+        """The token.
+
+        Raises: RequestRefused for a scope that the provider lacks, GrantRejected when what was entered is refused,
+                RightMissing, AccountUnverified, ClientRejected, ProviderUnavailable, ResponseMalformed.
+        Effects: exactly one request to the token endpoint.
+        """
+        ...
+
+
+@runtime_checkable
+class ChoosesCompany(Protocol):
+    """One token that reaches several companies, of which a connection has one."""
+
+    def companies(self, registration: ClientRegistration, credential: OAuthCredential) -> tuple[Company, ...]:
+        """The companies that the token reaches.
+
+        Raises: GrantRejected for a 401, RightMissing when there is none, ProviderUnavailable, ResponseMalformed.
         Effects: one GET to the provider's API.
+        """
+        ...
+
+    def choose(
+        self, registration: ClientRegistration, credential: OAuthCredential, company: Company
+    ) -> tuple[OAuthCredential, ExternalAccount]:
+        """The credential with the company in its extras, and the company as an account. Sends nothing."""
+        ...
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """Whether a stored credential is still accepted, without using anything up."""
+
+    def probe(
+        self,
+        registration: ClientRegistration,
+        credential: StoredCredential,
+        *,
+        now: dt.datetime,
+        nonce: str,
+    ) -> ExternalAccount | None:
+        """The account when the answer tells it, else None; returning means accepted.
+
+        Raises: GrantRejected when the credential is refused, RightMissing, AccountUnverified, ClientRejected,
+                ProviderUnavailable, ResponseMalformed, UnsupportedOperation.
+        Effects: at most two requests, never to the token endpoint.
         """
         ...
 
@@ -180,8 +287,9 @@ class Verifies(Protocol):
     ) -> VerifiedCredential:
         """The credential to keep, and whose account it opens.
 
-        Raises: GrantRejected when the values are refused, RightMissing, ClientRejected, ProviderUnavailable,
-                ResponseMalformed, RequestRefused.
-        Effects: exactly one GET to the provider's API.
+        Raises: GrantRejected when the values are refused, RightMissing, AccountUnverified, ClientRejected,
+                ProviderUnavailable, ResponseMalformed, RequestRefused. `fields` and `explanation` of an error say
+                which of the values is likely wrong, as far as the provider says so.
+        Effects: one token request where a token is minted, and one or two requests to the provider's API.
         """
         ...

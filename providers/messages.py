@@ -7,8 +7,19 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
+# What a refusal means for a connection, whoever's words it came in.
+Meaning = Literal[
+    "credential_refused",
+    "client_rejected",
+    "right_missing",
+    "scope_missing",
+    "account_unverified",
+    "throttled",
+    "unavailable",
+    "content",
+]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _HIDDEN = "***"
 
@@ -98,21 +109,29 @@ class TokenResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnteredCredential:
+    """What a customer typed in, normalised and checked, by the names of the definition's entered fields."""
+
+    fields: Mapping[str, Secret]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OAuthCredential:
-    """What a connection holds: enough to call, to renew and to revoke."""
+    """What a connection holds: enough to call, to renew and to revoke.
+
+    Shape:  entered is what the access token is minted from, for a provider without browser and refresh token.
+    """
 
     access_token: Secret
     token_type: str = "Bearer"
     refresh_token: Secret | None = None
     scope: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False)
+    entered: EnteredCredential | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnteredCredential:
-    """What a customer typed in, normalised and checked, by the names of the definition's entered fields."""
-
-    fields: Mapping[str, Secret]
+# What a connection can hold: tokens, or values that every request is signed or sent with.
+StoredCredential = OAuthCredential | EnteredCredential
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +152,17 @@ class RequestToSign:
 
 @dataclass(frozen=True, kw_only=True)
 class SignedHeaders:
-    """The headers of one request: for that request only, and to be sent before `valid_until`.
+    """The headers of a request to the provider's API.
 
-    Shape:  transaction_id is the provider's name for the request, None where it has none.
+    Shape:  single_use: for that request only, and to be sent before `valid_until`; else good for any request
+            until then. valid_until None means as long as the connection. transaction_id is the provider's name
+            for the request, None where it has none.
     """
 
     headers: Mapping[str, str] = field(repr=False)
-    transaction_id: str | None
-    valid_until: dt.datetime
+    transaction_id: str | None = None
+    valid_until: dt.datetime | None = None
+    single_use: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,20 +176,56 @@ class ExternalAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedCredential:
-    """A credential that the provider has accepted, complete: keep this one, not the one that was typed in."""
+    """A credential that the provider has accepted, complete: keep this one, not the one that was typed in.
 
-    credential: EnteredCredential
+    Units:  expires_in in seconds, of the access token that was minted on the way; None where there is none, or
+            where it does not end.
+    """
+
+    credential: StoredCredential
     account: ExternalAccount
+    expires_in: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Company:
+    """One of the companies that a token reaches."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiReading:
+    """What an answer of the provider's API means, as a caller reported it.
+
+    Shape:  meaning "ok" for a success. error is the provider's own code, error_id its name for the incident,
+            description redacted text. explanation is a sentence of the catalogue for the customer. rate_limit
+            holds the provider's own rate-limit headers, names in lower case.
+    Units:  retry_after in seconds.
+    """
+
+    meaning: Meaning | Literal["ok"]
+    error: str | None = None
+    description: str = ""
+    error_id: str | None = None
+    explanation: str = ""
+    retry_after: float | None = None
+    rate_limit: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpRequest:
-    """A request that is built and not sent. Its fields and headers carry secrets, so repr shows neither."""
+    """A request that is built and not sent. Its fields and headers carry secrets, so repr shows neither.
+
+    Shape:  encoding says where `fields` go: a form or a JSON object in the body, or the URL's query.
+    """
 
     method: str
     url: str
     endpoint: str
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    encoding: Literal["form", "json", "query"] = "form"
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
 
 

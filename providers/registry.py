@@ -12,6 +12,7 @@ import msgspec
 
 from providers.coded import CODED
 from providers.definition import ProviderDefinition, check_definition
+from providers.entered import EnteredProvider
 from providers.errors import DefinitionError, UnknownProvider, UnsupportedOperation
 from providers.generic import OAuthProvider
 from providers.interface import AUTHORIZES
@@ -19,7 +20,7 @@ from providers.outbound import Outbound
 from providers.signing import SigningProvider
 
 CATALOGUE = Path(__file__).parent / "catalogue"
-AnyProvider = OAuthProvider | SigningProvider
+AnyProvider = OAuthProvider | SigningProvider | EnteredProvider
 
 
 class Registry:
@@ -32,7 +33,8 @@ class Registry:
     def load(cls, outbound: Outbound, extra_directory: Path | None = None, allow_loopback: bool = False) -> Registry:
         """The registry of our catalogue and of one more folder.
 
-        Shape:  a file of the extra folder is a provider of its own, or `extends` one by environments.
+        Shape:  a file of the extra folder is a provider of its own, or `extends` one by environments. A file that
+                is `based_on` another starts as that one; its own keys win, tables merge, lists replace.
         Raises: DefinitionError naming file, key and what is expected.
         """
         definitions = load_definitions(extra_directory, allow_loopback=allow_loopback)
@@ -77,7 +79,8 @@ def make_provider(definition: ProviderDefinition, outbound: Outbound, allow_loop
         return own(definition, outbound, allow_loopback=allow_loopback)
     if definition.signing is not None:
         raise DefinitionError(file=definition.id, key="signing", expected="an id that a module of ours knows")
-    return OAuthProvider(definition, outbound)
+    kind = OAuthProvider if "authorization_code" in definition.grant_types_supported else EnteredProvider
+    return kind(definition, outbound, allow_loopback=allow_loopback)
 
 
 def load_definitions(
@@ -95,6 +98,7 @@ def load_definitions(
             extensions.append((file.name, table))
         else:
             _add(tables, file, table)
+    tables = {each: (file, _with_base(tables, each)) for each, (file, _) in tables.items()}
     for name, extension in extensions:
         _extend(tables, name, extension)
     return {each: _definition(file, table, allow_loopback) for each, (file, table) in tables.items()}
@@ -119,6 +123,29 @@ def _add(tables: dict[str, tuple[str, dict[str, Any]]], file: Path, table: dict[
     if file.stem in tables:
         raise DefinitionError(file=file.name, key="id", expected="an id that no other file has; or use extends")
     tables[file.stem] = (file.name, table)
+
+
+def _with_base(
+    tables: Mapping[str, tuple[str, dict[str, Any]]], provider_id: str, seen: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A provider's table on top of the one it is based on, and that on top of its own."""
+    file, table = tables[provider_id]
+    base = table.get("based_on")
+    if base is None:
+        return table
+    if base not in tables or base in (provider_id, *seen):
+        raise DefinitionError(file=file, key="based_on", expected="the id of another provider, and no circle")
+    own = {key: value for key, value in table.items() if key != "based_on"}
+    return _merged(_with_base(tables, base, (provider_id, *seen)), own)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(below[key], above[key]) for key in below.keys() & above.keys() if _tables(below, above, key)}
+    return {**below, **above, **both}
+
+
+def _tables(below: dict[str, Any], above: dict[str, Any], key: str) -> bool:
+    return isinstance(below[key], dict) and isinstance(above[key], dict)
 
 
 def _extend(tables: dict[str, tuple[str, dict[str, Any]]], name: str, extension: dict[str, Any]) -> None:

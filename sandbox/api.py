@@ -76,7 +76,7 @@ def _admitted(sandbox: Sandbox, exchange: Exchange, scopes: tuple[str, ...], pro
 
     Source: RFC 6750 section 3.
     """
-    token = _bearer(exchange)
+    token = bearer(exchange)
     if token is None:
         exchange.decide("no_token", "no bearer token in the Authorization header")
         return problem(401, "Authorization has been denied for this request.", {"WWW-Authenticate": "Bearer"})
@@ -107,7 +107,11 @@ def _with_right(
     return row
 
 
-def _bearer(exchange: Exchange) -> str | None:
+def bearer(exchange: Exchange) -> str | None:
+    """The token of a Bearer Authorization header, or None.
+
+    Source: RFC 6750 section 2.1.
+    """
     scheme, _, token = exchange.request.headers.get("Authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 

@@ -2,16 +2,16 @@
 
 from aiohttp import web
 
-from sandbox import api, control_handlers, metadata, revocation, signin, token_endpoint
-from sandbox.authorize import authorize
-from sandbox.consent import take_consent
+from sandbox import control_handlers, fixture_handlers
 from sandbox.control import Handler, controlled
 from sandbox.exchange import Exchange, Reply, json_reply
 from sandbox.pipeline import Endpoint, served
 from sandbox.state import Sandbox
+from sandbox.system import System
+from sandbox.systems import SYSTEMS
 
 LARGEST_BODY = 256 * 1024
-GET, POST = ("GET",), ("POST",)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def _unknown(sandbox: Sandbox, exchange: Exchange) -> Reply:
@@ -19,22 +19,7 @@ def _unknown(sandbox: Sandbox, exchange: Exchange) -> Reply:
     return json_reply(404, {"error": "not_found"})
 
 
-VENDOR = {
-    "/.well-known/openid-configuration": Endpoint("metadata", metadata.metadata, GET),
-    "/.well-known/oauth-authorization-server": Endpoint("metadata", metadata.metadata, GET),
-    "/.well-known/openid-configuration/jwks": Endpoint("jwks", metadata.jwks, GET),
-    "/connect/authorize": Endpoint("authorize", authorize, GET),
-    "/connect/token": Endpoint("token", token_endpoint.token, POST, token_endpoint.identify),
-    "/connect/revocation": Endpoint("revocation", revocation.revocation, POST, revocation.identify),
-    "/connect/userinfo": Endpoint("userinfo", api.userinfo, (*GET, *POST)),
-    "/v2/companysettings": Endpoint("companysettings", api.companysettings, GET),
-    "/v2/customers": Endpoint("customers", api.customers, GET),
-}
-PAGES = {
-    "/account/sign-in/{walk}": ("sign_in", signin.show_sign_in, signin.take_sign_in),
-    "/account/company/{walk}": ("company", signin.show_company, signin.take_company),
-    "/account/consent/{walk}": ("consent", signin.show_consent, take_consent),
-}
+FIXTURE = "systems/{system}/{kind}/{id}"
 CONTROL: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "clients", control_handlers.list_clients),
     ("POST", "clients", control_handlers.create_client),
@@ -53,6 +38,11 @@ CONTROL: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "log", control_handlers.show_log),
     ("DELETE", "log", control_handlers.clear_log),
     ("POST", "reset", control_handlers.reset),
+    ("GET", "environments", fixture_handlers.show_environments),
+    ("GET", FIXTURE, fixture_handlers.show_fixture),
+    ("PUT", FIXTURE, fixture_handlers.put_fixture),
+    ("PATCH", FIXTURE, fixture_handlers.change_fixture),
+    ("DELETE", FIXTURE, fixture_handlers.delete_fixture),
 )
 
 
@@ -60,13 +50,17 @@ def build(sandbox: Sandbox) -> web.Application:
     """The aiohttp application over this state."""
     application = web.Application(client_max_size=LARGEST_BODY)
     router = application.router
-    for path, endpoint in VENDOR.items():
-        router.add_route("*", path, served(sandbox, endpoint))
-    for path, (name, show, take) in PAGES.items():
-        router.add_route("GET", path, served(sandbox, Endpoint(name, show, GET)))
-        router.add_route("POST", path, served(sandbox, Endpoint(name, take, POST)))
+    for system in SYSTEMS:
+        _route(router, sandbox, system)
     for method, path, handler in CONTROL:
         router.add_route(method, f"/_sandbox/{path}", controlled(sandbox, handler))
-    methods = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-    router.add_route("*", "/{path:.*}", served(sandbox, Endpoint("unknown", _unknown, methods)))
+    router.add_route("*", "/{path:.*}", served(sandbox, Endpoint("unknown", _unknown, METHODS)))
     return application
+
+
+def _route(router: web.UrlDispatcher, sandbox: Sandbox, system: System) -> None:
+    for path, endpoint in system.routes.items():
+        posted = system.posts.get(path)
+        router.add_route("*" if posted is None else "GET", path, served(sandbox, endpoint))
+        if posted is not None:
+            router.add_route("POST", path, served(sandbox, posted))

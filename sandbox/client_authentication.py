@@ -34,15 +34,23 @@ def authenticate(sandbox: Sandbox, exchange: Exchange, form: dict[str, str]) -> 
     Raises: OAuthError invalid_client (401 after Basic) or invalid_request.
     Source: RFC 6749 section 2.3.
     """
-    header = exchange.request.headers.get("Authorization")
-    if header is None:
-        client_id, secret, status = form.get("client_id", ""), form.get("client_secret", ""), 400
-    else:
-        client_id, secret, status = *_of_header(header, form), 401
+    client_id, secret = shown(exchange, form)
     client = sandbox.clients.get(client_id)
     if client is None or not client.accepts(secret):
+        status = 401 if "Authorization" in exchange.request.headers else 400
         raise OAuthError("invalid_client", "unknown client or wrong secret", status=status)
     return client
+
+
+def shown(exchange: Exchange, form: dict[str, str]) -> tuple[str, str]:
+    """The client id and the secret that the request shows, unproven; empty ones if it shows none.
+
+    Raises: OAuthError invalid_request.
+    """
+    header = exchange.request.headers.get("Authorization")
+    if header is None:
+        return form.get("client_id", ""), form.get("client_secret", "")
+    return _of_header(header, form)
 
 
 def _of_header(header: str, form: dict[str, str]) -> tuple[str, str]:

@@ -24,6 +24,7 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rotation: str = "always"
     response_iss: str = "omit"
     require_pkce: bool = True
+    response_modes: tuple[str, ...] = ("query",)
     api_requests_per_minute: int = 600
 
     def with_redirect_uris(self, uris: tuple[str, ...]) -> "ClientSettings":
@@ -105,6 +106,8 @@ def defaults(options: Options) -> ClientSettings:
 def _check(settings: ClientSettings) -> None:
     if settings.rotation not in ("always", "none"):
         raise ControlError("rotation is `always` or `none`")
+    if not settings.response_modes or not set(settings.response_modes) <= {"query", "fragment", "form_post"}:
+        raise ControlError("response_modes are one or more of `query`, `fragment` and `form_post`")
     if settings.response_iss not in ("omit", "send", "forge"):
         raise ControlError("response_iss is `omit`, `send` or `forge`")
     lifetimes = (settings.access_token_seconds, settings.refresh_token_seconds)

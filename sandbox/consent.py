@@ -1,36 +1,39 @@
 """The answer of the person: Allow issues a code, Deny sends them back without."""
 
-from sandbox.authorize import answer
 from sandbox.errors import PageError
 from sandbox.exchange import Exchange, Reply
 from sandbox.grants import Consent
 from sandbox.interactions import Interaction
+from sandbox.responses import Destination, answer
 from sandbox.secrecy import fingerprint
 from sandbox.signin import posted, signed_in
+from sandbox.site import Site
 from sandbox.state import Sandbox
 
 
-def take_consent(sandbox: Sandbox, exchange: Exchange) -> Reply:
+def take_consent(site: Site, sandbox: Sandbox, exchange: Exchange) -> Reply:
     """Back to the client, with a code or with access_denied.
 
     Raises: PageError when the form does not answer the question.
     """
-    walk, form = posted(sandbox, exchange)
-    user, decision = signed_in(sandbox, walk), form.get("decision", "")
-    if decision not in ("allow", "deny") or user.company(walk.company_id) is None:
-        raise PageError("Choose a company, then Allow or Deny.")
+    walk, form = posted(site, sandbox, exchange)
+    user, decision = signed_in(site, sandbox, walk), form.get("decision", "")
+    undecided = site.chooses(walk.asked.scope) and user.company(walk.company_id) is None
+    if decision not in ("allow", "deny") or undecided:
+        raise PageError(f"Choose a {site.choice}, then Allow or Deny.")
     sandbox.interactions.finish(walk)
-    client = sandbox.clients.get(walk.asked.client_id)
+    client = site.client(sandbox, walk.asked.client_id)
     if client is None:
         raise PageError("This client is not registered here any more.")
     seconds = client.settings.code_seconds
-    members = _allowed(sandbox, exchange, walk, seconds) if decision == "allow" else _denied(exchange)
-    return answer(sandbox, client, walk.asked.redirect_uri, walk.asked.state, members)
+    members = _allowed(site, sandbox, exchange, walk, seconds) if decision == "allow" else _denied(exchange)
+    to = Destination(site, client, walk.asked.redirect_uri, walk.asked.response_mode, walk.asked.state)
+    return answer(sandbox, to, members)
 
 
-def _allowed(sandbox: Sandbox, exchange: Exchange, walk: Interaction, seconds: float) -> dict[str, str]:
+def _allowed(site: Site, sandbox: Sandbox, exchange: Exchange, walk: Interaction, seconds: float) -> dict[str, str]:
     asked = walk.asked
-    consent = Consent(asked.client_id, walk.user_id, walk.company_id, asked.scope)
+    consent = Consent(site.key(asked.client_id), walk.user_id, walk.company_id, asked.scope)
     bound = (asked.redirect_uri, asked.code_challenge, asked.nonce)
     code = sandbox.codes.issue(consent, *bound, seconds=seconds)
     exchange.entry.issued = {"code": fingerprint(code)}

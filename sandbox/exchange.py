@@ -26,6 +26,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delivery: str = "whole"
     seconds: float = 0.0
+    charset: str = "utf-8"
 
     def with_json_changed(self, change: dict[str, Any], drop: tuple[str, ...] = ()) -> "Reply":
         """The same reply with members of its JSON object replaced or left out; other bodies stay."""

@@ -69,6 +69,11 @@ class Grants:
         kill = "UPDATE grants SET revoked_at = ?, revoked_why = ? WHERE id = ? AND revoked_at IS NULL"
         return bool(self._store.run(kill, time.time(), why, grant_id))
 
+    def revoke_between(self, client_id: str, user_id: str, why: str) -> int:
+        """How many living grants of the user to the client this ended."""
+        kill = "UPDATE grants SET revoked_at = ?, revoked_why = ? WHERE client_id = ? AND user_id = ?"
+        return self._store.run(f"{kill} AND revoked_at IS NULL", time.time(), why, client_id, user_id)
+
     def revoke_of_user(self, user_id: str, why: str) -> int:
         """How many living grants of the user this ended."""
         kill = "UPDATE grants SET revoked_at = ?, revoked_why = ? WHERE user_id = ? AND revoked_at IS NULL"

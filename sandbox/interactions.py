@@ -21,16 +21,18 @@ class AuthorizationRequest:
     nonce: str
     prompt: tuple[str, ...]
     login_hint: str
+    response_mode: str = "query"
 
 
 @dataclass(slots=True)
 class Interaction:
-    """One walk through the pages, bound to the browser that began it."""
+    """One walk through the pages of one site, bound to the browser that began it."""
 
     id: str
     csrf: str
     browser: str
     asked: AuthorizationRequest
+    site: str
     expires_at: float
     user_id: str = ""
     company_id: str = ""
@@ -41,12 +43,12 @@ class Interactions:
 
     def __init__(self) -> None:
         self._walks: dict[str, Interaction] = {}
-        self._signed_in: dict[str, str] = {}
+        self._signed_in: dict[tuple[str, str], str] = {}
 
-    def begin(self, asked: AuthorizationRequest, browser: str) -> Interaction:
-        """A new walk for this browser."""
+    def begin(self, asked: AuthorizationRequest, browser: str, site: str) -> Interaction:
+        """A new walk for this browser at this site."""
         self._forget_expired()
-        walk = Interaction(new_token(), new_token(), browser, asked, time.time() + INTERACTION_SECONDS)
+        walk = Interaction(new_token(), new_token(), browser, asked, site, time.time() + INTERACTION_SECONDS)
         self._walks[walk.id] = walk
         return walk
 
@@ -66,17 +68,17 @@ class Interactions:
         """The walk has been answered and cannot be answered again."""
         self._walks.pop(walk.id, None)
 
-    def sign_in(self, browser: str, user_id: str) -> None:
-        """Remember who uses this browser."""
-        self._signed_in[browser] = user_id
+    def sign_in(self, browser: str, site: str, user_id: str) -> None:
+        """Remember who uses this browser at this site."""
+        self._signed_in[browser, site] = user_id
 
-    def user_of(self, browser: str) -> str:
-        """The user signed in with this browser, or an empty string."""
-        return self._signed_in.get(browser, "")
+    def user_of(self, browser: str, site: str) -> str:
+        """The user signed in at this site with this browser, or an empty string."""
+        return self._signed_in.get((browser, site), "")
 
     def sign_out_user(self, user_id: str) -> None:
         """End every session of this user, walks in progress included."""
-        self._signed_in = {browser: one for browser, one in self._signed_in.items() if one != user_id}
+        self._signed_in = {key: one for key, one in self._signed_in.items() if one != user_id}
         self._walks = {key: walk for key, walk in self._walks.items() if walk.user_id != user_id}
 
     def clear(self) -> None:

@@ -44,7 +44,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m sandbox", description="An eAccounting-like provider on loopback.")
+    parser = argparse.ArgumentParser("python -m sandbox", description="The providers' double on loopback.")
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="loopback address to listen on")
     add("--port", type=int, default=9000, help="0 takes any free port")

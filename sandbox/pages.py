@@ -1,10 +1,13 @@
-"""The HTML a person sees; plain forms that work without JavaScript."""
+"""The HTML a person sees, at every site of the sandbox; plain forms that work without JavaScript."""
 
+from dataclasses import replace
 from html import escape
 
 from sandbox.exchange import NO_STORE, Reply
 from sandbox.interactions import Interaction
-from sandbox.scopes import SCOPES, distinct
+from sandbox.scopes import distinct
+from sandbox.secrecy import new_token
+from sandbox.site import Site
 from sandbox.users import Company, User
 
 STYLE = """
@@ -44,12 +47,17 @@ HEADERS = {
 }
 
 
-def sign_in(walk: Interaction, username: str, problem: str) -> Reply:
+def place(site: Site, page: str, walk: Interaction) -> str:
+    """The path of one page of the walk."""
+    return f"{site.base}/account/{page}/{walk.id}"
+
+
+def sign_in(site: Site, walk: Interaction, username: str, problem: str) -> Reply:
     """The sign-in form; 400 when it comes back with a problem."""
     notice = f'<p class="error" role="alert">{escape(problem)}</p>' if problem else ""
     return _page(
-        "Sign in to eAccounting",
-        f"""{notice}<form method="post" action="/account/sign-in/{walk.id}">{_csrf(walk)}
+        f"Sign in to {site.product}",
+        f"""{notice}<form method="post" action="{place(site, "sign-in", walk)}">{_csrf(walk)}
 <label for="username">User name (e-mail)</label>
 <input type="text" id="username" name="username" autocomplete="username" required value="{escape(username)}">
 <label for="password">Password</label>
@@ -59,29 +67,49 @@ def sign_in(walk: Interaction, username: str, problem: str) -> Reply:
     )
 
 
-def company(walk: Interaction, user: User) -> Reply:
+def company(site: Site, walk: Interaction, user: User) -> Reply:
     """The user's companies as radio buttons, the first one chosen."""
     choices = "".join(_choice(one, first=number == 0) for number, one in enumerate(user.companies))
-    body = choices or "<p>You have no company with eAccounting.</p>"
+    body = choices or f"<p>You have no {site.choice} with {site.product}.</p>"
     return _page(
-        "Choose a company",
-        f"""<form method="post" action="/account/company/{walk.id}">{_csrf(walk)}
-<fieldset><legend>Which company is this about?</legend>{body}</fieldset>
+        f"Choose a {site.choice}",
+        f"""<form method="post" action="{place(site, "company", walk)}">{_csrf(walk)}
+<fieldset><legend>Which {site.choice} is this about?</legend>{body}</fieldset>
 <button type="submit">Continue</button></form>""",
     )
 
 
-def consent(walk: Interaction, user: User, chosen: Company) -> Reply:
+def consent(site: Site, walk: Interaction, user: User, chosen: Company | None) -> Reply:
     """What the client asks for, each scope in words."""
-    asked = "".join(f"<li>{escape(SCOPES[one])} <code>{escape(one)}</code></li>" for one in distinct(walk.asked.scope))
+    scopes = distinct(walk.asked.scope)
+    asked = "".join(f"<li>{escape(site.words(one))} <code>{escape(one)}</code></li>" for one in scopes)
     return _page(
-        f"Allow access to {chosen.name}?",
+        f"Allow access to {chosen.name if chosen else site.product}?",
         f"""<p>You are signed in as <strong>{escape(user.username)}</strong>. The application
 <strong>{escape(walk.asked.client_id)}</strong> asks for:</p><ul>{asked}</ul>
-<form method="post" action="/account/consent/{walk.id}">{_csrf(walk)}
+<form method="post" action="{place(site, "consent", walk)}">{_csrf(walk)}
 <button type="submit" name="decision" value="allow">Allow</button>
 <button type="submit" name="decision" value="deny" class="quiet">Deny</button></form>""",
     )
+
+
+def form_post(uri: str, members: dict[str, str]) -> Reply:
+    """A form that sends itself to the client, with a button where scripts are off.
+
+    Source: OAuth 2.0 Form Post Response Mode.
+    """
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in members.items()
+    )
+    nonce = new_token()
+    reply = _page(
+        "One moment",
+        f"""<form method="post" action="{escape(uri)}">{hidden}
+<button type="submit">Continue</button></form>
+<script nonce="{nonce}">document.forms[0].submit()</script>""",
+    )
+    policy = f"{reply.headers['Content-Security-Policy']}; script-src 'nonce-{nonce}'"
+    return replace(reply, headers={**reply.headers, "Content-Security-Policy": policy})
 
 
 def error(text: str, status: int) -> Reply:

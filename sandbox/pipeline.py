@@ -1,17 +1,19 @@
 """The way every request takes: log, delay, misfortune, answer, misfortune, delivery."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from sandbox import pages, spoiling
 from sandbox.errors import OAuthError, PageError
 from sandbox.exchange import Exchange, Reply, json_reply
+from sandbox.faults import Fault
 from sandbox.state import Sandbox
 
 SLOW_PIECES = 10
+Shape = Callable[[Exchange, Fault], Reply]
 AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -20,12 +22,15 @@ class Endpoint:
     """A handler and the name under which log, faults and latencies know it.
 
     Handlers are synchronous: nothing else happens between reading a token's row and changing it.
+    Shape:  shapes maps kinds of faults that come instead of a reply (`status`, `error`, `rate_limited`, ...) to
+            the form that this vendor gives them; without one it is the usual form.
     """
 
     name: str
     handler: Callable[[Sandbox, Exchange], Reply]
     methods: tuple[str, ...]
     identify: Callable[[Sandbox, Exchange], None] | None = None
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
 
 
 def served(sandbox: Sandbox, endpoint: Endpoint) -> AioHandler:
@@ -56,14 +61,20 @@ async def _answer(sandbox: Sandbox, endpoint: Endpoint, exchange: Exchange) -> R
     exchange.entry.fault = fault.kind
     if fault.kind == "stall" and not fault.after:
         await asyncio.sleep(fault.seconds)
-    reply = spoiling.before(fault, endpoint.name)
+    instead = spoiling.instead(fault, endpoint.name, _own_shape(endpoint, exchange, fault))
+    reply = spoiling.before(fault, instead)
     if reply is not None:
         exchange.decide("fault", "not processed")
         return reply
-    reply = spoiling.after(fault, endpoint.name, _processed(sandbox, endpoint, exchange))
+    reply = spoiling.after(fault, instead, _processed(sandbox, endpoint, exchange))
     if fault.kind == "stall" and fault.after:
         await asyncio.sleep(fault.seconds)
     return reply
+
+
+def _own_shape(endpoint: Endpoint, exchange: Exchange, fault: Fault) -> Reply | None:
+    shape = endpoint.shapes.get(fault.kind)
+    return None if shape is None else shape(exchange, fault)
 
 
 def _processed(sandbox: Sandbox, endpoint: Endpoint, exchange: Exchange) -> Reply:
@@ -124,4 +135,4 @@ def _cut(request: web.Request) -> None:
 
 
 def _content_type(reply: Reply) -> str:
-    return f"{reply.content_type}; charset=utf-8"
+    return f"{reply.content_type}; charset={reply.charset}"

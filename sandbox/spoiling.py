@@ -10,19 +10,27 @@ from sandbox.faults import API_ENDPOINTS, Fault
 HTML = "<!doctype html><html><head><title>Maintenance</title></head><body><h1>Back soon</h1></body></html>"
 
 
-def before(fault: Fault, endpoint: str) -> Reply | None:
+def instead(fault: Fault, endpoint: str, own: Reply | None) -> Reply | None:
+    """The reply that such a fault puts in the place of the right one, or None if it puts none.
+
+    `own` is that reply in the form of the endpoint's vendor, where the endpoint has one.
+    """
+    if own is not None or fault.kind not in _INSTEAD:
+        return own
+    return _INSTEAD[fault.kind](fault, endpoint)
+
+
+def before(fault: Fault, instead: Reply | None) -> Reply | None:
     """The reply that comes instead of processing the request, or None if it is processed."""
     if fault.kind == "drop_before":
         return Reply(0, b"", delivery="drop")
-    if fault.kind in _INSTEAD and not fault.after:
-        return _INSTEAD[fault.kind](fault, endpoint)
-    return None
+    return None if fault.after else instead
 
 
-def after(fault: Fault, endpoint: str, reply: Reply) -> Reply:
+def after(fault: Fault, instead: Reply | None, reply: Reply) -> Reply:
     """What becomes of the reply of a request that has taken effect."""
-    if fault.kind in _INSTEAD:
-        return _INSTEAD[fault.kind](fault, endpoint)
+    if instead is not None:
+        return instead
     if fault.kind in _SPOILT:
         return _SPOILT[fault.kind](fault, reply)
     return reply

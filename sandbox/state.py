@@ -6,6 +6,7 @@ from pathlib import Path
 from sandbox.clients import Clients, defaults
 from sandbox.codes import Codes
 from sandbox.faults import Faults
+from sandbox.fixtures import Fixtures
 from sandbox.grants import Grants
 from sandbox.interactions import Interactions
 from sandbox.journal import Journal
@@ -34,7 +35,7 @@ class Sandbox:
         self.journal, self.faults, self.rate = Journal(), Faults(), RateLimit()
         self.interactions = Interactions()
         self.store = Store(options.data)
-        self.signer = Signer(self.store)
+        self.signer, self.fixtures = Signer(self.store), Fixtures(self.store)
         self.clients, self.users, self.grants = Clients(self.store), Users(self.store), Grants(self.store)
         self.tokens, self.codes = Tokens(self.store, self.grants), Codes(self.store, self.grants)
         self.tokens.forget_expired()

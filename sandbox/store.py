@@ -27,10 +27,13 @@ CREATE TABLE IF NOT EXISTS refresh_tokens (
 CREATE TABLE IF NOT EXISTS access_tokens (
     hash TEXT PRIMARY KEY, grant_id TEXT NOT NULL, scope TEXT NOT NULL, expires_at REAL NOT NULL,
     revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fixtures (
+    system TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, members TEXT NOT NULL,
+    PRIMARY KEY (system, kind, id)) WITHOUT ROWID;
 """
 # A predecessor that is just stopping gets this long to let go of the file.
 BUSY_SECONDS = 2.0
-TABLES = ("clients", "users", "grants", "codes", "refresh_tokens", "access_tokens")
+TABLES = ("clients", "users", "grants", "codes", "refresh_tokens", "access_tokens", "fixtures")
 
 
 class StoreInUse(Exception):

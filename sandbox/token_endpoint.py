@@ -46,7 +46,7 @@ def token(sandbox: Sandbox, exchange: Exchange) -> Reply:
 
 
 def _authorization_code(sandbox: Sandbox, exchange: Exchange, client: Client, form: dict[str, str]) -> Reply:
-    code, redirect_uri = _needed(form, "code"), _needed(form, "redirect_uri")
+    code, redirect_uri = needed(form, "code"), needed(form, "redirect_uri")
     exchange.entry.presented = fingerprint(code)
     shown = Redemption(code, client.client_id, redirect_uri, form.get("code_verifier", ""))
     consent, nonce = sandbox.codes.redeem(shown)
@@ -59,9 +59,9 @@ def _authorization_code(sandbox: Sandbox, exchange: Exchange, client: Client, fo
 
 
 def _refresh_token(sandbox: Sandbox, exchange: Exchange, client: Client, form: dict[str, str]) -> Reply:
-    presented = _needed(form, "refresh_token")
+    presented = needed(form, "refresh_token")
     row = sandbox.tokens.usable_refresh(presented, client.client_id, client.settings.grace_seconds)
-    scope = _narrowed(exchange, _asked_scope(form, row["scope"]))
+    scope = _narrowed(exchange, asked_scope(form, row["scope"]))
     keep = exchange.fault is not None and exchange.fault.kind == "omit_refresh_token"
     late = row["spent_at"] is not None
     issued = sandbox.tokens.next_pair(row, scope, client.settings, keep=keep)
@@ -70,8 +70,12 @@ def _refresh_token(sandbox: Sandbox, exchange: Exchange, client: Client, form: d
     return _reply(exchange, issued, {})
 
 
-def _asked_scope(form: dict[str, str], granted: str) -> str:
-    """Source: RFC 6749 section 6: a refresh may narrow the scope, never widen it."""
+def asked_scope(form: dict[str, str], granted: str) -> str:
+    """The scope of a refresh, which may narrow what was granted and never widen it.
+
+    Raises: OAuthError invalid_scope.
+    Source: RFC 6749 section 6.
+    """
     asked = distinct(form.get("scope", granted))
     if not set(asked) <= set(granted.split()):
         raise OAuthError("invalid_scope", "more scope than was granted")
@@ -85,7 +89,11 @@ def _narrowed(exchange: Exchange, scope: str) -> str:
     return " ".join(one for one in distinct(scope) if one in fault.scope.split())
 
 
-def _needed(form: dict[str, str], name: str) -> str:
+def needed(form: dict[str, str], name: str) -> str:
+    """The parameter of that name.
+
+    Raises: OAuthError invalid_request.
+    """
     if name not in form:
         raise OAuthError("invalid_request", f"{name} is missing")
     return form[name]

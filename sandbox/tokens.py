@@ -61,21 +61,27 @@ class Tokens:
 
     def first_pair(self, grant: Grant, scope: str, settings: ClientSettings) -> Issued:
         """The tokens that a code is exchanged for; without `offline_access` no refresh token."""
-        refresh = self._new_refresh(grant.id, settings) if "offline_access" in grant.scope.split() else None
-        return self._with_access(grant.id, scope, settings, refresh)
+        return self._with_access(grant.id, scope, settings, self.first_refresh(grant, settings))
+
+    def first_refresh(self, grant: Grant, settings: ClientSettings) -> str | None:
+        """The refresh token that a code is exchanged for, if `offline_access` was granted."""
+        return self._new_refresh(grant.id, settings) if "offline_access" in grant.scope.split() else None
 
     def next_pair(self, row: sqlite3.Row, scope: str, settings: ClientSettings, *, keep: bool) -> Issued:
         """The tokens that a refresh token is exchanged for.
 
         With `keep` (or rotation `none`) the refresh token stays good and no other is issued.
         """
+        return self._with_access(row["grant_id"], scope, settings, self.next_refresh(row, settings, keep=keep))
+
+    def next_refresh(self, row: sqlite3.Row, settings: ClientSettings, *, keep: bool) -> str | None:
+        """The refresh token in the place of this one, which is spent by it; None if this one stays good."""
         if keep or settings.rotation == "none":
-            return self._with_access(row["grant_id"], scope, settings, None)
+            return None
         spend = "UPDATE refresh_tokens SET spent_at = COALESCE(spent_at, ?) WHERE hash = ?"
         self._store.run(spend, time.time(), row["hash"])
         self._store.run("UPDATE grants SET rotations = rotations + 1 WHERE id = ?", row["grant_id"])
-        refresh = self._new_refresh(row["grant_id"], settings)
-        return self._with_access(row["grant_id"], scope, settings, refresh)
+        return self._new_refresh(row["grant_id"], settings)
 
     def revoke_access(self, token_hash: str) -> None:
         """End one access token alone."""

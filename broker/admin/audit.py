@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from broker.admin import words
 from broker.admin.base import ViewOnlyAdmin
 from broker.admin.connection_page import who
-from broker.admin.filters import ActionFilter, ActorFilter, ConnectionFilter, TenantFilter
+from broker.admin.filters import ActionFilter, ActorFilter, ConnectionFilter, ReferenceFilter, TenantFilter
 from broker.admin.support_desk import desk
 from broker.services import timeline
 from tenants.models import AuditEvent, Tenant
@@ -22,7 +22,7 @@ class AuditEventAdmin(ViewOnlyAdmin[AuditEvent]):
     """Newest first; the database refuses to change a row."""
 
     list_display = ("when", "actor_words", "sentence", "tenant_name", "of_connection")
-    list_filter = (TenantFilter, ConnectionFilter, ActorFilter, ActionFilter)
+    list_filter = (TenantFilter, ConnectionFilter, ReferenceFilter, ActorFilter, ActionFilter)
     ordering = ("-id",)
     fields = ("when", "actor_words", "sentence", "action", "tenant_name", "of_connection", "particulars")
 

@@ -4,18 +4,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from broker.admin import words
-from broker.errors import ProviderNotAvailable
-from broker.services import directory
+from broker.admin import catalogue_facts, credential_facts, words
+from broker.admin.catalogue_facts import Facts
 from broker.services.plain_words import FAILURE_WORDS
 from tenants.models import Connection, Credential, RenewalSlot, State
-
-Facts = list[tuple[str, object]]
 
 
 def of(connection: Connection) -> Facts:
     """Return what is known of its account and its tokens. Shape: with tenant and registration selected."""
-    return _account_facts(connection) + _token_facts(connection)
+    return [
+        *_account_facts(connection),
+        *credential_facts.entered(connection),
+        *_token_facts(connection),
+        *credential_facts.last_refusal(connection),
+    ]
 
 
 def _account_facts(connection: Connection) -> Facts:
@@ -41,6 +43,8 @@ def _token_facts(connection: Connection) -> Facts:
     held = Credential.objects.filter(pk=connection.pk).values("version", "issued_at", "expires_at").first()
     if held is None:
         return [("Tokens", "none are held")]
+    if not catalogue_facts.hands_out_tokens(connection.provider_id):
+        return [("Version of what is kept", held["version"])]
     slot = RenewalSlot.objects.filter(pk=connection.pk).first()
     return [
         ("Access token ends", words.moment(held["expires_at"]) if held["expires_at"] else "never"),
@@ -70,25 +74,17 @@ def _failure(slot: RenewalSlot | None) -> object:
 def scopes(connection: Connection) -> list[dict[str, object]]:
     """Every right that was asked for or granted, with what it means and whether it is there."""
     asked, granted = set(connection.scopes_asked), set(connection.scopes_granted)
-    meanings = _meanings(connection.provider_id)
+    definition = catalogue_facts.definition(connection.provider_id)
     return [
         {
             "name": name,
-            "meaning": meanings.get(name, ""),
+            "meaning": catalogue_facts.meaning(definition, name),
             "asked": name in asked,
             "granted": name in granted,
             "missing": name in asked - granted and connection.state != State.PENDING,
         }
         for name in dict.fromkeys([*connection.scopes_asked, *connection.scopes_granted])
     ]
-
-
-def _meanings(provider_id: str) -> dict[str, str]:
-    try:
-        supported = directory.provider(provider_id).definition.scopes_supported
-    except ProviderNotAvailable:
-        return {}
-    return {scope.name: scope.description for scope in supported}
 
 
 def _link(view: str, pk: object, text: str) -> object:

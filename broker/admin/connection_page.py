@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
 
-from broker.admin import base, connection_facts, words
+from broker.admin import base, catalogue_facts, connection_facts, credential_facts, words
 from broker.admin.verbs import VERBS, Verb
 from broker.services import advice, revoke, timeline
 from tenants import audit
@@ -17,6 +17,8 @@ from tenants.models import AuditEvent, Caller, Connection, IssueCount, Reason
 _TIMELINE_LENGTH = 100
 _VIEW_AGAIN_AFTER = timedelta(minutes=10)
 VIEWED = "staff.viewed"
+# Who looked has a place of its own; what was signed is in the audit log.
+_NOT_SHOWN = (VIEWED, "request.signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def context(request: HttpRequest, connection: Connection) -> dict[str, Any]:
         "buttons": buttons(request, connection),
         "facts": connection_facts.of(connection),
         "scopes": connection_facts.scopes(connection),
+        "scope_sets": credential_facts.scope_sets(connection),
+        "ending": catalogue_facts.ending(connection.provider_id),
         "timeline": _timeline(connection),
         "all_events_url": f"{reverse('admin:tenants_auditevent_changelist')}?connection={connection.pk}",
         "viewers": _viewers(connection),
@@ -91,7 +95,7 @@ def _reason(connection: Connection) -> str:
 
 
 def _timeline(connection: Connection) -> list[Event]:
-    rows = AuditEvent.objects.filter(connection_id=connection.pk).exclude(action=VIEWED).order_by("-id")
+    rows = AuditEvent.objects.filter(connection_id=connection.pk).exclude(action__in=_NOT_SHOWN).order_by("-id")
     return [
         Event(row.at, who(row), timeline.sentence(row.action, row.detail), row.action)
         for row in rows[:_TIMELINE_LENGTH]

@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from broker.admin import connection_page, press, words
+from broker.admin import connection_page, press, refusals, words
 from broker.admin.base import ViewOnlyAdmin
-from broker.admin.filters import ProviderFilter, ReasonFilter, StateFilter, TenantFilter, uuid_or_none
+from broker.admin.filters import EndingFilter, ProviderFilter, ReasonFilter, StateFilter, TenantFilter, uuid_or_none
 from broker.admin.support_desk import desk
 from broker.admin.verbs import VERBS
 from broker.services.plain_words import REASON_WORDS
@@ -25,9 +25,9 @@ class ConnectionAdmin(ViewOnlyAdmin[Connection]):
 
     list_display = ("account", "standing", "tenant_name", "provider", "since", "token_ends", "renews")
     list_display_links = ("account",)
-    list_filter = (TenantFilter, ProviderFilter, StateFilter, ReasonFilter)
+    list_filter = (TenantFilter, ProviderFilter, StateFilter, ReasonFilter, EndingFilter)
     search_fields = ("external_name", "external_subject", "label")
-    search_help_text = "Tenant, account name or number at the provider, label, or connection id."
+    search_help_text = "Tenant, account name or number, label, connection id, or the provider's reference for an error."
     ordering = ("-created_at", "-id")
     actions = tuple(VERBS)
 
@@ -40,14 +40,16 @@ class ConnectionAdmin(ViewOnlyAdmin[Connection]):
         self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
     ) -> tuple[QuerySet[Connection], bool]:
         term = search_term.strip()
-        wanted = uuid_or_none(term)
-        if wanted is not None:
-            return queryset.filter(Q(pk=wanted) | Q(tenant_id=wanted)), False
         if not term:
             return queryset, False
+        wanted = uuid_or_none(term)
+        if wanted is not None:
+            ids = Q(pk=wanted) | Q(tenant_id=wanted)
+            return queryset.filter(ids | Q(pk__in=refusals.connections_of(term))), False
         tenants = Tenant.objects.filter(Q(slug__icontains=term) | Q(name__icontains=term)).order_by().values("pk")
         ours = Q(tenant_id__in=tenants) | Q(label__icontains=term)
-        return queryset.filter(ours | Q(external_name__icontains=term) | Q(external_subject__istartswith=term)), False
+        theirs = Q(external_name__icontains=term) | Q(external_subject__istartswith=term)
+        return queryset.filter(ours | theirs | Q(pk__in=refusals.connections_of(term))), False
 
     @admin.display(description="Account")
     def account(self, row: Connection) -> str:
@@ -59,8 +61,8 @@ class ConnectionAdmin(ViewOnlyAdmin[Connection]):
         return words.with_small_print(row.tenant.name, row.tenant.slug)
 
     @admin.display(description="Provider", ordering="provider_id")
-    def provider(self, row: Connection) -> str:
-        return words.provider_name(row.provider_id)
+    def provider(self, row: Connection) -> Any:
+        return words.provider_with_its_end(row.provider_id)
 
     @admin.display(description="State", ordering="state")
     def standing(self, row: Connection) -> Any:

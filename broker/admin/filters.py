@@ -9,6 +9,7 @@ from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from broker.admin import catalogue_facts, refusals
 from broker.services import directory, timeline
 from broker.services.plain_words import REASON_WORDS, STATE_WORDS
 from tenants.models import AuditEvent, Tenant
@@ -49,6 +50,19 @@ class ProviderFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         definitions = directory.registry().definitions()
         return [(provider_id, definition.display_name) for provider_id, definition in definitions.items()]
+
+
+class EndingFilter(ChoiceFilter):
+    title, parameter_name = "provider's end", "ending"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("announced", "announced")] if catalogue_facts.ending_providers() else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        known = self.value() in {value for value, _ in self.lookup_choices}
+        return queryset.filter(provider_id__in=catalogue_facts.ending_providers()) if known else queryset.none()
 
 
 class IncidentFilter(ChoiceFilter):
@@ -130,6 +144,14 @@ class ConnectionFilter(TypedFilter):
             return queryset
         wanted = uuid_or_none(typed)
         return queryset.filter(connection_id=wanted) if wanted else queryset.none()
+
+
+class ReferenceFilter(TypedFilter):
+    title, parameter_name, placeholder = "provider's reference for an error", "reference", "as the provider gave it"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        typed = self.typed()
+        return queryset.filter(pk__in=refusals.events_of(typed)) if typed else queryset
 
 
 def uuid_or_none(text: str) -> UUID | None:

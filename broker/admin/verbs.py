@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 
+from broker.admin import catalogue_facts
 from broker.errors import BrokerError
 from broker.services import renew, revoke, sessions
 from broker.services.plain_words import STATE_WORDS
@@ -31,6 +32,19 @@ OUTCOMES: dict[Outcome, tuple[int, str]] = {
     Outcome.CLIENT_REJECTED: (
         messages.ERROR,
         "The provider refuses our own registration. Tell the operators; the customer can do nothing.",
+    ),
+    Outcome.RIGHT_MISSING: (
+        messages.WARNING,
+        "The provider accepts the credential, but a right is missing in its own program. Tell the customer which: the "
+        "timeline says it.",
+    ),
+    Outcome.ACCOUNT_UNVERIFIED: (
+        messages.WARNING,
+        "The provider has not verified the customer's company yet. The broker tries again by itself.",
+    ),
+    Outcome.INVALID_SCOPE: (
+        messages.ERROR,
+        "The provider does not give the rights that our registration asks for. Tell the operators.",
     ),
     Outcome.UNAVAILABLE: (
         messages.WARNING,
@@ -116,7 +130,15 @@ def _disconnect(connection: Connection, actor: Actor) -> Done:
         )
     if told:
         return Done(messages.SUCCESS, "Disconnected, and the provider confirmed that the tokens are revoked.")
-    return Done(messages.WARNING, "Disconnected here. There was nothing the provider could be told to revoke.")
+    nothing = "Disconnected here. There was nothing the provider could be told to revoke."
+    return Done(messages.WARNING, nothing + _still_good(connection))
+
+
+def _still_good(connection: Connection) -> str:
+    known = catalogue_facts.definition(connection.provider_id)
+    if known is None or not known.entered_fields:
+        return ""
+    return " What the customer entered is erased here, and goes on working until the customer ends it at the provider."
 
 
 def _suspend(connection: Connection, actor: Actor) -> Done:

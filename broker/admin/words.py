@@ -8,8 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from broker.errors import ProviderNotAvailable
-from broker.services import directory
+from broker.admin import catalogue_facts
 from broker.services.plain_words import STATE_WORDS
 from tenants.models import Connection
 
@@ -52,10 +51,13 @@ def distance(at: datetime) -> str:
 
 def provider_name(provider_id: str) -> str:
     """Return the provider's own name; its id when the catalogue has lost it."""
-    try:
-        return directory.provider(provider_id).definition.display_name
-    except ProviderNotAvailable:
-        return provider_id
+    known = catalogue_facts.definition(provider_id)
+    return known.display_name if known else provider_id
+
+
+def provider_with_its_end(provider_id: str) -> str | SafeString:
+    """Return the provider's name, and below it the day on which it ends if one is announced."""
+    return with_small_print(provider_name(provider_id), catalogue_facts.ending_in_short(provider_id))
 
 
 def connection_url(connection_id: object) -> str:

@@ -7,8 +7,8 @@ from broker.services import sessions
 from tenants.models import AuditEvent, Connection, ConnectSession
 
 _TIMELINE_LENGTH = 50
-# Who looked is for the tenant's audit, not part of what happened to the connection.
-_VIEWED = "staff.viewed"
+# For the tenant's audit: who looked, and what was signed; neither is something that happened to the connection.
+_NOT_SHOWN = ("staff.viewed", "request.signed")
 
 
 def summary(row: Connection) -> ConnectionSummary:
@@ -27,6 +27,7 @@ def _summary(row: Connection) -> dict[str, Any]:
         "reason": row.reason,
         "reason_text": row.get_reason_display(),
         "external_account": row.external_name,
+        "external_account_id": row.external_subject,
         "connected_at": row.connected_at,
     }
 
@@ -47,9 +48,10 @@ def connection(row: Connection) -> ConnectionOut:
 
 def timeline(row: Connection) -> list[TimelineEntry]:
     """The last events, newest first; the names of staff stay inside."""
-    events = AuditEvent.objects.filter(connection_id=row.id).exclude(action=_VIEWED).order_by("-id")[:_TIMELINE_LENGTH]
+    events = AuditEvent.objects.filter(connection_id=row.id).exclude(action__in=_NOT_SHOWN).order_by("-id")
     return [
-        TimelineEntry(at=event.at, action=event.action, actor=event.actor_kind, detail=event.detail) for event in events
+        TimelineEntry(at=event.at, action=event.action, actor=event.actor_kind, detail=event.detail)
+        for event in events[:_TIMELINE_LENGTH]
     ]
 
 

@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 Url = Annotated[str, StringConstraints(max_length=500)]
+HeaderName = Annotated[str, StringConstraints(max_length=100)]
+HeaderValue = Annotated[str, StringConstraints(max_length=2000)]
 
 
 class StrictSchema(Schema):
@@ -66,6 +68,7 @@ class ConnectionSummary(Schema):
     reason: str
     reason_text: str
     external_account: str
+    external_account_id: str
     connected_at: datetime | None
 
 
@@ -99,6 +102,9 @@ class FeedbackIn(StrictSchema):
     status: Annotated[int, Field(strict=True, ge=100, le=599)]
     version: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
     www_authenticate: Annotated[str, StringConstraints(max_length=2000)] = ""
+    scope: Annotated[str, StringConstraints(max_length=2000)] = ""
+    body: Annotated[str, StringConstraints(max_length=8000)] = ""
+    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=50)] = {}
 
 
 class FeedbackOut(Schema):
@@ -108,6 +114,30 @@ class FeedbackOut(Schema):
     reason: str
     version: int | None
     connect_url: str | None
+    explanation: str
+    error_id: str | None
+    retry_after: float | None
+    rate_limit: dict[str, str]
+
+
+class HeadersIn(StrictSchema):
+    method: str
+    url: str
+    body: str | None = None
+    body_base64: str | None = None
+    body_digest: str | None = None
+    content_type: str | None = None
+    headers: dict[str, str] | None = None
+
+
+class HeadersOut(Schema):
+    headers: dict[str, str]
+    single_use: bool
+    valid_until: datetime | None
+    transaction_id: str | None
+    version: int
+    base_url: str
+    degraded: str | None
 
 
 class TokenOut(Schema):

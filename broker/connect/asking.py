@@ -1,30 +1,28 @@
 """What the page asks the customer for, in words: from the definition, in the language of the page."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from django.utils import translation
-
+from broker.connect.sentences import Sentence, sentences
 from broker.errors import InvalidRequest, ProviderNotAvailable
 from broker.services import credentials, directory, sessions
+from providers.interface import AUTHORIZES
 from tenants.models import ConnectSession
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A catalogue sentence; `lang` is set when it could only be said in English."""
-
-    text: str
-    lang: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One provider as the page shows it; `origin` is where the browser will be sent."""
+    """One provider as the page shows it.
+
+    Shape:  origin is where the browser will be sent: nowhere when there is a form to fill in on our own page. link
+            is the provider's page where the customer gets what the form asks for, empty for none.
+    """
 
     provider_id: str
     name: str
     origin: str
+    by_form: bool
+    link: str
     scopes: list[Sentence]
     needs: list[Sentence]
     after: list[Sentence]
@@ -48,10 +46,13 @@ def asked(session: ConnectSession, provider_id: str) -> Asked:
     registration = credentials.registration_without_secrets(sessions.registration_of(session, provider_id))
     provider = directory.provider(provider_id)
     definition = provider.definition
+    by_form = AUTHORIZES not in provider.capabilities
     return Asked(
         provider_id=provider_id,
         name=definition.display_name,
-        origin=provider.authorization_origin(registration),
+        origin="" if by_form else provider.authorization_origin(registration),
+        by_form=by_form,
+        link=definition.connect.link.replace("{client_id}", quote(registration.client_id, safe="")),
         scopes=sentences(definition.scope_description(one) for one in provider.default_scopes(registration)),
         needs=sentences(definition.connect.needs),
         after=sentences(definition.connect.after),
@@ -82,13 +83,3 @@ def missing_scopes(session: ConnectSession, provider_id: str) -> list[Sentence]:
     definition = directory.provider(provider_id).definition
     granted = set(row.scopes_granted)
     return sentences(definition.scope_description(one) for one in row.scopes_asked if one not in granted)
-
-
-def sentences(english: Iterable[str]) -> list[Sentence]:
-    return [_sentence(one) for one in english if one]
-
-
-def _sentence(english: str) -> Sentence:
-    text = translation.gettext(english)
-    spoken = translation.get_language() or "en"
-    return Sentence(text, "en" if text == english and spoken != "en" else "")

@@ -8,7 +8,10 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import AuthorizationRequest, ConnectSession
+from broker.connect.sentences import Sentence, sentence
+from providers.definition import KnownRefusal, ProviderDefinition
+from providers.messages import Meaning
+from tenants.models import AuthorizationRequest, ConnectSession, Reason
 
 Words = str | Promise
 
@@ -51,6 +54,22 @@ _UNTRUSTED = Outcome(
         "Nothing was changed."
     ),
 )
+# Titles that have the catalogue's own sentence below them where it knows the refusal.
+_RIGHT_MISSING = Outcome(
+    _("A right is missing in %(provider)s"),
+    _(
+        "Nothing was stored. Ask somebody who may administer your company in %(provider)s for the right, then try "
+        "again."
+    ),
+)
+_UNVERIFIED = Outcome(
+    _("%(provider)s has not verified your company yet"),
+    _("Nothing was stored. Finish the verification in %(provider)s, or ask its support, then try again."),
+)
+_NOT_ACCEPTED = Outcome(
+    _("%(provider)s did not accept it"),
+    _("Nothing was stored. Check that everything is as %(provider)s shows it, then try again."),
+)
 OUTCOMES: dict[str, Outcome] = {
     "connected": Outcome(_("Connected"), _("%(provider)s is now connected to %(tenant)s."), Turn.NOBODY),
     "access_denied": Outcome(
@@ -80,6 +99,20 @@ OUTCOMES: dict[str, Outcome] = {
     "account_unconfirmed": Outcome(
         _("We could not confirm which company it is"),
         _("%(provider)s did not tell us which company you chose, so nothing was changed. Try again in a few minutes."),
+    ),
+    "company_taken": Outcome(
+        _("This company is connected already"),
+        _(
+            "Another organisation has connected this company, and only one can. Nothing was changed. If that is not "
+            "as it should be, tell %(tenant)s the code below."
+        ),
+    ),
+    "right_missing": _RIGHT_MISSING,
+    "account_unverified": _UNVERIFIED,
+    "credential_refused": _NOT_ACCEPTED,
+    "response_malformed": Outcome(
+        _("We did not understand the answer of %(provider)s"),
+        _("This is not your fault, and nothing was changed. Wait a few minutes, then try again."),
     ),
     "code_rejected": Outcome(
         _("The approval was no longer valid"),
@@ -120,21 +153,62 @@ OUTCOMES: dict[str, Outcome] = {
         over=False,
     ),
 }
+_NOT_YET_VERIFIED = _("%(provider)s has not verified your company yet. Until it has, some things will not work.")
+# A refusal of the provider's own that the catalogue knows is told like one of ours.
+_LIKE: dict[Meaning, str] = {
+    "credential_refused": "credential_refused",
+    "client_rejected": "registration_rejected",
+    "right_missing": "right_missing",
+    "scope_missing": "right_missing",
+    "account_unverified": "account_unverified",
+    "throttled": "provider_unavailable",
+    "unavailable": "provider_unavailable",
+    "content": "refused",
+}
 
 
-def code_of(flow: AuthorizationRequest) -> str:
-    """Return the key of OUTCOMES that says how a flow stands.
+def code_of(flow: AuthorizationRequest, definition: ProviderDefinition) -> str:
+    """Return the word for how a flow stands: a key of OUTCOMES, or the code of a refusal that the catalogue knows.
 
-    A provider's own error code is not shown unless it is a known one: it would be a stranger's text on our page.
+    No other code of a provider is shown: it would be a stranger's text on our page.
     """
     if "connected" in (flow.outcome, flow.session.outcome):
         return "connected"
     if flow.outcome:
-        return flow.outcome if flow.outcome in OUTCOMES else "refused"
+        known = flow.outcome in OUTCOMES or _refusal(definition, flow.outcome)
+        return flow.outcome if known else "refused"
     late = flow.expires_at <= timezone.now()
     if flow.status == AuthorizationRequest.Status.CONSUMED:
         return "interrupted" if late else "working"
     return "expired" if late else "unfinished"
+
+
+def told(code: str, definition: ProviderDefinition) -> tuple[Outcome, Sentence | None]:
+    """Return the words for a code, and the catalogue's own sentence that takes the place of the text."""
+    refusal = _refusal(definition, code)
+    if refusal is None:
+        return OUTCOMES[code], None
+    outcome = OUTCOMES.get(code) or OUTCOMES[_LIKE[refusal.means]]
+    return outcome, sentence(refusal.text) if refusal.text else None
+
+
+def note(reason: str, definition: ProviderDefinition) -> Sentence | None:
+    """Return what the customer should know of a connection that stands and has a flaw."""
+    if reason != Reason.ACCOUNT_UNVERIFIED:
+        return None
+    refusal = _refusal(definition, reason)
+    if refusal and refusal.text:
+        return sentence(refusal.text)
+    return Sentence(str(_NOT_YET_VERIFIED) % {"provider": definition.display_name})
+
+
+def _refusal(definition: ProviderDefinition, code: str) -> KnownRefusal | None:
+    """The refusal of this code; else the only one of this meaning that there are words for."""
+    for refusal in definition.refusals:
+        if refusal.error and refusal.error.lower() == code.lower():
+            return refusal
+    meant = [refusal for refusal in definition.refusals if refusal.means == code and refusal.text]
+    return meant[0] if len({refusal.text for refusal in meant}) == 1 else None
 
 
 def may_retry(session: ConnectSession) -> bool:

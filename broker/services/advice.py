@@ -69,6 +69,16 @@ _DEGRADED: dict[Reason, Advice] = {
         "Make a repair link and ask the customer to sign in as a user who may grant every right on the page.",
         "repair",
     ),
+    Reason.RIGHT_MISSING: Advice(
+        "The provider accepts the connection, but the customer's user or key lacks a right in the provider's program.",
+        "Tell the customer which right is missing (the timeline and the provider's page in docs say it); when it is "
+        "granted, press renew.",
+        "renew",
+    ),
+    Reason.ACCOUNT_UNVERIFIED: Advice(
+        "The provider has not verified the customer's company yet. The connection is good, and no link helps.",
+        "Ask the customer to finish the verification at the provider; the broker notices by itself.",
+    ),
     Reason.ACCOUNT_MISMATCH: Advice(
         "Somebody tried to reconnect with another company. The connection still holds the company it had.",
         "Make a repair link and tell the customer which company to sign in with (see the account below).",
@@ -121,6 +131,16 @@ _REAUTHORIZATION_REQUIRED: dict[Reason, Advice] = {
     Reason.SCOPE_MISSING: Advice(
         "The provider granted too few rights for the connection to work.",
         "Make a repair link and ask the customer to sign in as a user who may grant every right on the page.",
+        "repair",
+    ),
+    Reason.RIGHT_MISSING: Advice(
+        "The customer's user or key lacks a right in the provider's program, and nothing works without it.",
+        "Tell the customer which right is missing (the timeline says it), then make a repair link and send it to them.",
+        "repair",
+    ),
+    Reason.ACCOUNT_UNVERIFIED: Advice(
+        "The provider has not verified the customer's company, and accepts nothing before that.",
+        "Ask the customer to finish the verification at the provider, then make a repair link and send it to them.",
         "repair",
     ),
     Reason.ACCOUNT_MISMATCH: Advice(

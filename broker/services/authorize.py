@@ -4,6 +4,7 @@ state, verifier and browser secret are fresh for each flow; state is consumed by
 is exchanged, once. Security requirements: RFC 9700 sections 2.1, 4.4, 4.7; RFC 9207; RFC 7636.
 """
 
+import json
 import logging
 import secrets
 import uuid
@@ -13,22 +14,24 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from broker.errors import AuthorizationResponseRefused, ConnectLinkExpired
-from broker.services import connecting, credentials, directory, sessions
+from broker.services import choosing, concluding, connecting, credentials, directory, sessions
 from providers.errors import AuthorizationRefused, AuthorizationResponseInvalid, ProviderError
+from providers.interface import CHOOSES_COMPANY
 from tenants import audit
 from tenants.errors import TenantsError
 from tenants.models import AuthorizationRequest, ConnectSession
-from tenants.models.authorization import verifier_context
+from tenants.models.authorization import response_context, verifier_context
 
 logger = logging.getLogger(__name__)
 Parameters = Sequence[tuple[str, str]]
 BrowserSecret = Callable[[uuid.UUID], str | None]
-_STATE_LIMIT = 1024
+_STATE_LIMIT, _POSTED_LIMIT = 1024, 16_384
+_FORM_POST = "form_post"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,12 @@ class Started:
 def begin(session: ConnectSession, provider_id: str) -> Started:
     """Start a flow for a link that was opened and whose button was pressed. The link is used up by it.
 
-    Raises: InvalidRequest, ProviderNotAvailable, ConnectLinkExpired.
+    Raises: InvalidRequest, ProviderNotAvailable, OperationUnsupported, ConnectLinkExpired.
     Effects: the session is consumed, one authorization request and one audit event are written.
     """
     # Before the link is used up: what cannot be started must not cost the customer their link.
     sessions.registration_of(session, provider_id)
+    directory.authorizing(provider_id)
     used = ConnectSession.objects.filter(pk=session.pk, consumed_at=None, expires_at__gt=Now())
     if not used.update(consumed_at=Now()):
         raise ConnectLinkExpired("ask whoever sent the link for a new one")
@@ -64,7 +68,7 @@ def begin_again(flow: AuthorizationRequest) -> Started:
 
 def _start(session: ConnectSession, provider_id: str) -> Started:
     registration = sessions.registration_of(session, provider_id)
-    provider = directory.provider(provider_id)
+    provider = directory.authorizing(provider_id)
     if not ConnectSession.objects.filter(pk=session.pk, starts__lt=settings.CONNECT_MAX_STARTS).update(
         starts=F("starts") + 1
     ):
@@ -104,47 +108,101 @@ def _start(session: ConnectSession, provider_id: str) -> Started:
 
 
 def complete(redirect_key: str, parameters: Parameters, browser_secret: BrowserSecret) -> AuthorizationRequest:
-    """Judge the provider's answer and, when it is good, connect. Returns the flow with its outcome.
+    """Judge the provider's answer and, when it is good, connect. Returns the flow with its outcome, or `choosing`.
 
     Raises: AuthorizationResponseRefused when the answer belongs to no flow of this browser at this address.
     Effects: the flow is consumed; at most one token request; rows as `connecting` says.
     """
     flow = _find(redirect_key, parameters)
-    secret = browser_secret(flow.id)
-    if secret is None or sessions.digest(secret) != bytes(flow.browser_hash):
-        raise AuthorizationResponseRefused("open the link again and finish in the same browser")
-    consumed = AuthorizationRequest.objects.filter(
-        pk=flow.pk, status=AuthorizationRequest.Status.PENDING, expires_at__gt=Now()
-    ).update(status=AuthorizationRequest.Status.CONSUMED)
-    if not consumed:
-        return _seen_before(flow)
-    return _conclude(flow, _exchange(flow, parameters))
+    _check_mode(flow, posted=False)
+    _check_browser(flow, browser_secret)
+    return _go_on(flow, parameters)
+
+
+def take_posted(redirect_key: str, parameters: Parameters) -> uuid.UUID:
+    """Keep an answer that a provider's page posted, and return its flow's id: the browser asks with its cookie next.
+
+    A post from another site carries no Lax cookie, so nothing is judged here; and only the first answer counts.
+    Raises: AuthorizationResponseRefused.
+    Effects: the answer is sealed onto the flow.
+    """
+    flow = _find(redirect_key, parameters)
+    _check_mode(flow, posted=True)
+    plaintext = json.dumps([list(pair) for pair in parameters]).encode()
+    if len(plaintext) > _POSTED_LIMIT:
+        raise AuthorizationResponseRefused("the answer is too long")
+    sealed = credentials.seal_under(flow.data_key, response_context(flow.tenant_id, flow.pk), plaintext)
+    AuthorizationRequest.objects.filter(
+        pk=flow.pk, status=AuthorizationRequest.Status.PENDING, sealed_response=None, expires_at__gt=Now()
+    ).update(sealed_response=sealed.blob)
+    return flow.pk
+
+
+def complete_posted(redirect_key: str, flow_id: uuid.UUID, browser_secret: BrowserSecret) -> AuthorizationRequest:
+    """As `complete`, with the answer that was posted before. Raises: AuthorizationResponseRefused."""
+    flow = _rows().filter(pk=flow_id).first()
+    if flow is None or flow.registration.redirect_key != redirect_key:
+        raise AuthorizationResponseRefused("the answer belongs to no connection attempt of this service")
+    _check_browser(flow, browser_secret)
+    if flow.status != AuthorizationRequest.Status.PENDING:
+        return concluding.seen_before(flow)
+    if flow.sealed_response is None:
+        raise AuthorizationResponseRefused("the provider has not answered yet")
+    try:
+        context = response_context(flow.tenant_id, flow.pk)
+        posted = json.loads(credentials.unseal(flow.data_key, context, flow.sealed_response))
+    except TenantsError:
+        logger.exception("a sealed value could not be opened", extra={"registration_id": flow.registration_id})
+        return concluding.conclude(flow, "interrupted")
+    return _go_on(flow, [(name, value) for name, value in posted])
+
+
+def _rows() -> QuerySet[AuthorizationRequest]:
+    return AuthorizationRequest.objects.select_related(
+        "session__tenant", "session__connection", "registration__data_key", "data_key"
+    )
 
 
 def _find(redirect_key: str, parameters: Parameters) -> AuthorizationRequest:
     states = [value for name, value in parameters if name == "state"]
     if len(states) != 1 or not 0 < len(states[0]) <= _STATE_LIMIT:
         raise AuthorizationResponseRefused("the answer carries no usable state")
-    rows = AuthorizationRequest.objects.select_related(
-        "session__tenant", "session__connection", "registration__data_key", "data_key"
-    )
-    flow = rows.filter(state_hash=sessions.digest(states[0])).first()
+    flow = _rows().filter(state_hash=sessions.digest(states[0])).first()
     # The address is distinct for each registration, so an answer of another provider cannot pass for this one's.
     if flow is None or flow.registration.redirect_key != redirect_key:
         raise AuthorizationResponseRefused("the answer belongs to no connection attempt of this service")
     return flow
 
 
-def _seen_before(flow: AuthorizationRequest) -> AuthorizationRequest:
-    flow.refresh_from_db(fields=["status", "outcome"])
-    if flow.status == AuthorizationRequest.Status.PENDING:
-        flow.outcome = "expired"
-    return flow
+def _check_mode(flow: AuthorizationRequest, *, posted: bool) -> None:
+    """An answer that comes another way than the provider was asked for is not the provider's."""
+    modes = directory.authorizing(flow.provider_id).definition.response_modes_supported
+    if posted != (modes[0] == _FORM_POST):
+        raise AuthorizationResponseRefused("the answer did not come the way it was asked for")
+
+
+def _check_browser(flow: AuthorizationRequest, browser_secret: BrowserSecret) -> None:
+    secret = browser_secret(flow.pk)
+    if secret is None or sessions.digest(secret) != bytes(flow.browser_hash):
+        raise AuthorizationResponseRefused("open the link again and finish in the same browser")
+
+
+def _go_on(flow: AuthorizationRequest, parameters: Parameters) -> AuthorizationRequest:
+    pending = AuthorizationRequest.objects.filter(
+        pk=flow.pk, status=AuthorizationRequest.Status.PENDING, expires_at__gt=Now()
+    )
+    if not pending.update(status=AuthorizationRequest.Status.CONSUMED, sealed_response=None):
+        return concluding.seen_before(flow)
+    outcome = _exchange(flow, parameters)
+    return concluding.conclude(flow, outcome) if outcome else flow
 
 
 def _exchange(flow: AuthorizationRequest, parameters: Parameters) -> str:
-    """Return the outcome: `connected`, or why not. The code is sent once; an unknown outcome means starting over."""
-    provider = directory.provider(flow.provider_id)
+    """Return the outcome: `connected`, or why not; empty while the customer chooses a company.
+
+    The code is sent once; an unknown outcome means starting over.
+    """
+    provider = directory.authorizing(flow.provider_id)
     try:
         registration = credentials.registration_value(flow.registration)
         code = provider.process_authorization_response(registration, parameters)
@@ -157,42 +215,18 @@ def _exchange(flow: AuthorizationRequest, parameters: Parameters) -> str:
     except AuthorizationResponseInvalid as error:
         return error.problem
     except ProviderError as error:
-        logger.warning(
-            "code exchange failed",
-            extra={"provider_id": flow.provider_id, "failure": type(error).__name__, "error": error.error},
-        )
-        return connecting.report_failed_exchange(flow, error)
+        return connecting.report_failed_exchange(flow, provider, error)
     except TenantsError:
         logger.exception("a sealed value could not be opened", extra={"registration_id": flow.registration_id})
         return "interrupted"
-    return connecting.connect(flow, registration, provider, response)
-
-
-def _conclude(flow: AuthorizationRequest, outcome: str) -> AuthorizationRequest:
-    flow.outcome = outcome[:40]
-    with transaction.atomic():
-        AuthorizationRequest.objects.filter(pk=flow.pk).update(outcome=flow.outcome)
-        # An older tab that ends late must not undo what another one has achieved.
-        ConnectSession.objects.filter(pk=flow.session_id).exclude(outcome="connected").update(outcome=flow.outcome)
-        if outcome != "connected":
-            audit.record(
-                "authorization.failed",
-                audit.CUSTOMER,
-                tenant_id=flow.tenant_id,
-                connection_id=flow.session.connection_id,
-                detail={
-                    "provider": flow.provider_id,
-                    "outcome": flow.outcome,
-                    "session": str(flow.session_id),
-                },
-            )
-    return flow
+    then = choosing.offer if CHOOSES_COMPANY in provider.capabilities else connecting.connect
+    return then(flow, registration, provider, response)
 
 
 def find_flow(flow_id: uuid.UUID, browser_secret: BrowserSecret) -> AuthorizationRequest:
     """Return a flow to the browser that started it. Raises AuthorizationResponseRefused for anybody else."""
-    flow = AuthorizationRequest.objects.select_related("session__tenant", "registration").filter(pk=flow_id).first()
-    secret = browser_secret(flow_id)
-    if flow is None or secret is None or sessions.digest(secret) != bytes(flow.browser_hash):
+    flow = _rows().filter(pk=flow_id).first()
+    if flow is None:
         raise AuthorizationResponseRefused("open the link again and finish in the same browser")
+    _check_browser(flow, browser_secret)
     return flow

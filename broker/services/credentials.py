@@ -4,17 +4,17 @@ import json
 import uuid
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from broker.services.credential_text import decode, decode_tokens, encode
 from providers.messages import ClientRegistration as Registration
-from providers.messages import OAuthCredential, Secret, TokenResponse
+from providers.messages import OAuthCredential, Secret, StoredCredential, TokenResponse
 from tenants import keyring
-from tenants.models import ClientRegistration, Connection, Credential, CredentialOrphan, DataKey
+from tenants.models import ClientRegistration, Connection, Credential, CredentialOrphan, DataKey, MintedToken
 from tenants.models.credential import credential_context
 from tenants.querysets import credentials as rows
 from tenants.vault import SealContext, Vault, WrappedKey
@@ -60,7 +60,11 @@ def _create_data_key(tenant_id: UUID | None) -> DataKey:
 
 def seal(context: SealContext, plaintext: bytes) -> Sealed:
     """Seal under the active data key of the context's tenant."""
-    key = active_data_key(context.tenant_id)
+    return seal_under(active_data_key(context.tenant_id), context, plaintext)
+
+
+def seal_under(key: DataKey, context: SealContext, plaintext: bytes) -> Sealed:
+    """Seal under this key: for a row whose other columns are sealed under it already."""
     return Sealed(vault().seal(key.as_wrapped(), context, plaintext), key)
 
 
@@ -69,51 +73,30 @@ def unseal(key: DataKey, context: SealContext, blob: bytes | memoryview) -> byte
     return vault().open(key.as_wrapped(), context, bytes(blob))
 
 
-def encode(credential: OAuthCredential) -> bytes:
-    """Return the plaintext that is sealed: the only place where a credential becomes text."""
-    return json.dumps(
-        {
-            "access_token": credential.access_token.reveal(),
-            "token_type": credential.token_type,
-            "refresh_token": credential.refresh_token.reveal() if credential.refresh_token else None,
-            "scope": list(credential.scope),
-            "extras": dict(credential.extras),
-        }
-    ).encode()
-
-
-def decode(plaintext: bytes) -> OAuthCredential:
-    fields: dict[str, Any] = json.loads(plaintext)
-    return OAuthCredential(
-        access_token=Secret(fields["access_token"]),
-        token_type=fields["token_type"],
-        refresh_token=Secret(fields["refresh_token"]) if fields["refresh_token"] else None,
-        scope=tuple(fields["scope"]),
-        extras=fields["extras"],
-    )
-
-
-def open_current(credential: Credential, tenant_id: UUID) -> OAuthCredential:
+def open_current(credential: Credential, tenant_id: UUID) -> StoredCredential:
     """Return the stored credential. Raises SealBroken, KeyUnavailable."""
     context = credential_context(tenant_id, credential.connection_id, credential.version)
     return decode(unseal(credential.data_key, context, credential.sealed))
 
 
-def open_handed_out(key: WrappedKey, *, connection_id: UUID, version: int, sealed: bytes) -> OAuthCredential:
+def open_handed_out(key: WrappedKey, *, connection_id: UUID, version: int, sealed: bytes) -> StoredCredential:
     """As open_current, from the columns of the token path's one query."""
     assert key.tenant_id is not None
     return decode(vault().open(key, credential_context(key.tenant_id, connection_id, version), sealed))
 
 
-def store(connection: Connection, version: int, credential: OAuthCredential, life_seconds: float | None) -> None:
-    """Seal the pair and make it the connection's current version. Effects: one row, in the caller's transaction."""
+def store(connection: Connection, version: int, credential: StoredCredential, life_seconds: float | None) -> None:
+    """Seal the credential and make it the connection's current version; life_seconds None: it never expires.
+
+    Effects: one row, in the caller's transaction.
+    """
     sealed = seal(credential_context(connection.tenant_id, connection.id, version), encode(credential))
     rows.store(
         connection.id,
         version=version,
         sealed=sealed.blob,
         data_key_id=sealed.key.id,
-        refresh_fingerprint=fingerprint(sealed.key, credential.refresh_token),
+        refresh_fingerprint=fingerprint_of(sealed.key, credential),
         life_seconds=life_seconds,
     )
 
@@ -131,7 +114,27 @@ def store_orphan(
 
 def open_orphan(orphan: CredentialOrphan) -> OAuthCredential:
     """Raises SealBroken, KeyUnavailable."""
-    return decode(unseal(orphan.data_key, orphan.seal_context(), orphan.sealed))
+    return decode_tokens(unseal(orphan.data_key, orphan.seal_context(), orphan.sealed))
+
+
+def seal_minted(tenant_id: UUID, row_id: UUID, version: int, token: OAuthCredential) -> Sealed:
+    """Seal a token for a further set of scopes, for that row and version of MintedToken."""
+    return seal(_minted_context(tenant_id, row_id, version), encode(token))
+
+
+def open_minted(key: WrappedKey, *, row_id: UUID, version: int, sealed: bytes) -> OAuthCredential:
+    """Return such a token, from the columns of one query. Raises SealBroken, KeyUnavailable."""
+    assert key.tenant_id is not None
+    return decode_tokens(vault().open(key, _minted_context(key.tenant_id, row_id, version), sealed))
+
+
+def _minted_context(tenant_id: UUID, row_id: UUID, version: int) -> SealContext:
+    return MintedToken(id=row_id).seal_context(tenant_id, version)
+
+
+def fingerprint_of(key: DataKey, credential: StoredCredential) -> bytes | None:
+    """Return the fingerprint of a credential's refresh token; None where it has none."""
+    return fingerprint(key, credential.refresh_token) if isinstance(credential, OAuthCredential) else None
 
 
 def fingerprint(key: DataKey, secret: Secret | None) -> bytes | None:
@@ -142,7 +145,8 @@ def fingerprint(key: DataKey, secret: Secret | None) -> bytes | None:
 def merge(response: TokenResponse, previous: OAuthCredential | None, asked: tuple[str, ...]) -> OAuthCredential:
     """Return what is stored after a token response.
 
-    A response without refresh token keeps the old one, and one without scope means "as before".
+    A response without refresh token keeps the old one, and one without scope means "as before". What the customer
+    typed in stays, where tokens are made from that.
     Source: RFC 6749 sections 5.1 and 6.
     """
     kept = previous.refresh_token if previous else None
@@ -153,6 +157,7 @@ def merge(response: TokenResponse, previous: OAuthCredential | None, asked: tupl
         refresh_token=response.refresh_token or kept,
         scope=before if response.scope is None else response.scope,
         extras={**(previous.extras if previous else {}), **response.extras},
+        entered=previous.entered if previous else None,
     )
 
 

@@ -1,25 +1,28 @@
-"""A caller says that a token did not work: find out whose turn it is, once for each token version."""
+"""A caller says how the provider's API answered: find out whose turn it is, once for each credential version."""
 
 import logging
-import random
-import time
-from dataclasses import dataclass, field
-from uuid import UUID
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
-from django.conf import settings
+from django.db import transaction
 
 from broker.errors import InvalidRequest
-from broker.services import renew, sessions
-from broker.services.renewal_outcomes import Outcome
+from broker.services import credentials, directory, minting, probing, refusing, renew, scoped, sessions, states
+from providers.interface import MINTS_SCOPES
+from providers.messages import ApiReading, HttpResponse
 from tenants import audit
 from tenants.audit import Actor
-from tenants.models import Connection, Credential, State
+from tenants.models import Connection, Credential, Reason, State
+from tenants.querysets import minted, reports, slots
 
 logger = logging.getLogger(__name__)
 _ACTIONS = {
     "stale_version": "take_newer_token",
     "renewed": "retry_with_new_token",
     "scope_missing": "ask_customer_for_more_rights",
+    "right_missing": "send_customer_to_provider",
+    "account_unverified": "send_customer_to_provider",
     "confirmed_dead": "send_customer_to_connect_url",
     "provider_unavailable": "retry_later",
     "not_a_token_problem": "look_at_the_request",
@@ -27,73 +30,155 @@ _ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a caller tells of an answer. Shape: scopes are those that the token was asked for with, if any."""
+
+    status: int
+    version: int
+    www_authenticate: str = ""
+    body: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of a report, and what the caller does next."""
+    """What came of a report, and what the caller does next. Units: retry_after in seconds."""
 
     verdict: str
     state: str
     reason: str
     version: int | None
     connect_url: str | None = field(default=None, repr=False)
+    explanation: str = ""
+    error_id: str | None = None
+    retry_after: float | None = None
+    rate_limit: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def action(self) -> str:
         return _ACTIONS[self.verdict]
 
 
-def report(connection: Connection, *, status: int, version: int, www_authenticate: str = "", actor: Actor) -> Verdict:
-    """Judge a 401 or 403 that a caller got from the provider's API with this token version.
+def report(connection: Connection, told: Report, *, actor: Actor) -> Verdict:
+    """Judge an answer that a caller got from the provider's API with this credential version.
 
-    401 with the current version leads to one verified renewal; an older one is answered with the newer; 403 never
-    renews: a right is missing, not a token.
-    Raises: InvalidRequest for a version that was never issued.
-    Effects: at most one token request a minute for one version; one audit event for a report that led to it.
+    A refused credential of the current version leads to one verified renewal, or to one question where nothing can be
+    renewed; an older one is answered with the newer. Whatever else the provider says never renews.
+    Raises: InvalidRequest for a version that was never issued; InvalidScope, OperationUnsupported for scopes.
+    Effects: at most one request a minute for one version; the state, when the account is unverified or verified again;
+             one audit event a minute for a version and error.
     """
-    current = _version(connection.id)
-    if current is not None and version > current:
+    provider = directory.provider(connection.provider_id)
+    told = _without_own_scopes(connection, told)
+    current = _version(connection, told)
+    if current is not None and told.version > current:
         raise InvalidRequest("version is newer than any token of this connection")
-    if status != 401:
-        missing = status == 403 and "insufficient_scope" in www_authenticate
-        return _verdict(connection, "scope_missing" if missing else "not_a_token_problem")
+    reading = provider.read_answer(_answer(told))
+    if reading.meaning != "ok":
+        _note(connection, told, reading, actor)
+    verdict = _judged(connection, told, reading, current)
+    return _verdict(connection, verdict, told, reading)
+
+
+def _answer(told: Report) -> HttpResponse:
+    headers = {name.lower(): value for name, value in told.headers.items()}
+    if told.www_authenticate:
+        headers["www-authenticate"] = told.www_authenticate
+    return HttpResponse(status=told.status, headers=headers, body=told.body.encode("utf-8", "replace"))
+
+
+def _without_own_scopes(connection: Connection, told: Report) -> Report:
+    """The registration's own scopes are the connection's credential, as they are when a token is asked for."""
+    if not told.scopes:
+        return told
+    provider = directory.provider(connection.provider_id)
+    if MINTS_SCOPES not in provider.capabilities:
+        raise directory.unsupported(provider.unsupported(MINTS_SCOPES))
+    scoped.check_scopes(provider, told.scopes)
+    own = scoped.is_own(provider, credentials.registration_without_secrets(connection.registration), told.scopes)
+    return replace(told, scopes=()) if own else told
+
+
+def _version(connection: Connection, told: Report) -> int | None:
+    if told.scopes:
+        found = minted.standing(connection.id, minting.key_of(told.scopes))
+        return found.version if found else None
+    return Credential.objects.filter(connection_id=connection.id).values_list("version", flat=True).first()
+
+
+def _note(connection: Connection, told: Report, reading: ApiReading, actor: Actor) -> None:
+    """Keep the provider's own name for the incident: its support asks for it."""
+    detail = {"version": told.version, "status": told.status, "meaning": reading.meaning, "error": reading.error}
+    with transaction.atomic():
+        if not reports.said_lately(connection.id, "feedback.reported", detail):
+            words = {"error_id": reading.error_id, "description": reading.description}
+            audit.record_for(connection, "feedback.reported", actor, **detail, **words)
+
+
+def _judged(connection: Connection, told: Report, reading: ApiReading, current: int | None) -> str:
+    if reading.meaning in ("credential_refused", "client_rejected"):
+        return _credential_refused(connection, told, current)
+    return _WITHOUT_REQUEST[reading.meaning](connection, reading)
+
+
+def _credential_refused(connection: Connection, told: Report, current: int | None) -> str:
     if connection.state == State.REAUTHORIZATION_REQUIRED:
-        return _verdict(connection, "confirmed_dead")
-    if current is None or connection.state not in (State.CONNECTED, State.DEGRADED):
-        return _verdict(connection, "not_a_token_problem")
-    if version < current:
-        return _verdict(connection, "stale_version")
-    audit.record_for(connection, "feedback.unauthorized", actor, version=version)
-    return _verified(connection, version)
+        return "confirmed_dead"
+    if not current or connection.state not in states.LIVE:
+        return "not_a_token_problem"
+    if told.version < current:
+        return "stale_version"
+    if told.scopes:
+        return refusing.scoped(connection, told.scopes, told.version)
+    if not renew.can_renew(connection.id):
+        return refusing.asked(connection, told.version)
+    # A token that was made a moment ago because of a 401, and gets a 401: it is not the token.
+    if slots.came_of_a_report(connection.id, told.version):
+        return "not_a_token_problem"
+    return refusing.renewed(connection, told.version)
 
 
-def _verified(connection: Connection, version: int) -> Verdict:
-    outcome = renew.renew_reported(connection.id, version=version)
-    deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
-    while outcome is Outcome.BUSY and time.monotonic() < deadline and not _settled(connection, version):
-        time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
-        # Whoever was renewing may have ended in doubt; then it is this report that decides.
-        outcome = renew.renew_reported(connection.id, version=version)
+def _well(connection: Connection, _reading: ApiReading) -> str:
+    probing.heal(connection)
+    return "not_a_token_problem"
+
+
+def _unverified(connection: Connection, reading: ApiReading) -> str:
+    states.move(
+        connection,
+        State.DEGRADED,
+        Reason.ACCOUNT_UNVERIFIED,
+        only_from=states.LIVE,
+        error=reading.error,
+        description=reading.description,
+        error_id=reading.error_id,
+    )
+    return "account_unverified"
+
+
+_WITHOUT_REQUEST: Mapping[str, Callable[[Connection, ApiReading], str]] = {
+    "ok": _well,
+    "right_missing": lambda _connection, _reading: "right_missing",
+    "scope_missing": lambda _connection, _reading: "scope_missing",
+    "account_unverified": _unverified,
+    "throttled": lambda _connection, _reading: "provider_unavailable",
+    "unavailable": lambda _connection, _reading: "provider_unavailable",
+    "content": lambda _connection, _reading: "not_a_token_problem",
+}
+
+
+def _verdict(connection: Connection, verdict: str, told: Report, reading: ApiReading) -> Verdict:
     connection.refresh_from_db(fields=["state", "reason"])
-    if connection.state == State.REAUTHORIZATION_REQUIRED:
-        return _verdict(connection, "confirmed_dead")
-    newer = (_version(connection.id) or 0) > version
-    return _verdict(connection, "renewed" if newer else "provider_unavailable")
-
-
-def _settled(connection: Connection, version: int) -> bool:
-    connection.refresh_from_db(fields=["state"])
-    return connection.state == State.REAUTHORIZATION_REQUIRED or (_version(connection.id) or 0) > version
-
-
-def _version(connection_id: UUID) -> int | None:
-    return Credential.objects.filter(connection_id=connection_id).values_list("version", flat=True).first()
-
-
-def _verdict(connection: Connection, verdict: str) -> Verdict:
     dead = verdict == "confirmed_dead"
     return Verdict(
         verdict=verdict,
         state=connection.state,
         reason=connection.reason,
-        version=_version(connection.id),
+        version=_version(connection, told),
         connect_url=sessions.repair_link(connection).url if dead else None,
+        explanation=reading.explanation,
+        error_id=reading.error_id,
+        retry_after=reading.retry_after,
+        rate_limit=reading.rate_limit,
     )

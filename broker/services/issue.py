@@ -14,23 +14,22 @@ from uuid import UUID
 from django.conf import settings
 
 from broker import errors
-from broker.services import callers, counts, credentials, directory, renew, sessions
+from broker.services import admission, counts, credentials, directory, renew
 from broker.services.callers import PresentedKey
 from broker.services.renewal_outcomes import Outcome
+from providers.errors import ProviderError
+from providers.interface import HANDS_OUT_TOKENS
 from providers.messages import ClientRegistration as Registration
-from providers.messages import OAuthCredential
+from providers.messages import OAuthCredential, StoredCredential
 from tenants import audit
 from tenants.audit import Actor
 from tenants.errors import TenantsError
-from tenants.models import Connection, Operation, State
+from tenants.models import Connection
 from tenants.querysets.hand_out import HandOut
 from tenants.querysets.rows import database_now
 from tenants.vault import WrappedKey
 
 Find = Callable[[str], HandOut | None]
-_SERVED = (State.CONNECTED.value, State.DEGRADED.value)
-# Without a wish of the caller's, a token is renewed a minute before its end; one that lives for minutes, a quarter.
-_DEFAULT_MIN_TTL_SECONDS, _DEFAULT_SHARE = 60.0, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,50 +63,41 @@ def issue_access_token(presented: PresentedKey, find: Find, *, min_ttl: int | No
     Raises: the errors of broker.errors that docs/errors.md lists for this route.
     Effects: none when fresh; otherwise those of `renew`.
     """
-    row = _checked(presented, find(presented.key_id))
-    if _fresh(row, min_ttl):
-        return _hand_out(presented, row)
-    return _hand_out(presented, _renewed(presented, find, row, min_ttl))
+    return hand_out(presented, usable_row(presented, find, HANDS_OUT_TOKENS, min_ttl))
 
 
-def _checked(presented: PresentedKey, row: HandOut | None) -> HandOut:
-    grant = callers.check_hand_out(presented, row)
-    assert row is not None
-    callers.may(grant, Operation.TOKEN_READ.value)
-    if row.matches > 1 and callers.may_see(grant, tenant_id=row.tenant_id, provider_id=row.provider_id):
-        raise errors.ConnectionAmbiguous()
-    if row.connection_id is None or not callers.may_see(grant, tenant_id=row.tenant_id, provider_id=row.provider_id):
-        raise errors.ConnectionNotFound()
-    if row.state not in _SERVED:
-        raise _refusal(row)
-    return row
-
-
-def _refusal(row: HandOut) -> errors.BrokerError:
-    if row.state == State.DISCONNECTED:
-        return errors.ConnectionDisconnected()
-    if row.state == State.SUSPENDED:
-        return errors.ConnectionSuspended()
-    assert row.connection_id is not None
-    connection = Connection.objects.select_related("tenant", "registration").get(pk=row.connection_id)
-    url = sessions.repair_link(connection).url
-    if row.state == State.PENDING:
-        return errors.ConnectionPending(connect_url=url)
-    return errors.ReauthorizationRequired(
-        connection.get_reason_display(), connect_url=url, extra={"reason": row.reason}
+def hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:
+    """Return the answer for a usable row, counted. Raises StorageFault."""
+    issued = assemble(
+        admission.registration(row),
+        opened(row),
+        expires_at=row.expires_at,
+        version=row.version,
+        degraded=admission.degraded(row),
     )
+    count(presented, row)
+    return issued
+
+
+def usable_row(presented: PresentedKey, find: Find, needed: str, min_ttl: int | None) -> HandOut:
+    """Return the row with a credential that can be handed out, renewed first where it has to be.
+
+    Raises: as `admission.admit`, and what keeps the credential from being renewed.
+    """
+    row = admission.admit(presented, find(presented.key_id), needed)
+    return usable(presented, find, needed, row, min_ttl)
+
+
+def usable(presented: PresentedKey, find: Find, needed: str, row: HandOut, min_ttl: int | None) -> HandOut:
+    """As usable_row, for a row that is admitted already."""
+    return row if _fresh(row, min_ttl) else _renewed(presented, find, needed, row, min_ttl)
 
 
 def _fresh(row: HandOut, min_ttl: int | None) -> bool:
-    if row.sealed is None:
-        return False
-    if row.seconds_left is None:
-        return True
-    wanted = min(_DEFAULT_MIN_TTL_SECONDS, row.life_seconds * _DEFAULT_SHARE) if min_ttl is None else min_ttl
-    return row.seconds_left >= max(wanted, 1.0)
+    return row.sealed is not None and admission.lives_long_enough(row.seconds_left, row.life_seconds, min_ttl)
 
 
-def _renewed(presented: PresentedKey, find: Find, row: HandOut, min_ttl: int | None) -> HandOut:
+def _renewed(presented: PresentedKey, find: Find, needed: str, row: HandOut, min_ttl: int | None) -> HandOut:
     """Renew, or wait for whoever does, and return the row that is fresh then."""
     if min_ttl is not None and row.sealed is not None and min_ttl > row.life_seconds:
         raise errors.MinTtlUnattainable(f"this provider's tokens live for {row.life_seconds:.0f} s")
@@ -115,7 +105,7 @@ def _renewed(presented: PresentedKey, find: Find, row: HandOut, min_ttl: int | N
     outcome = renew.renew_now(row.connection_id, version=row.version)
     deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
     while True:
-        row = _checked(presented, find(presented.key_id))
+        row = admission.admit(presented, find(presented.key_id), needed)
         if _fresh(row, min_ttl):
             return row
         if outcome is not Outcome.BUSY or time.monotonic() > deadline:
@@ -127,10 +117,11 @@ def _stale_but_valid(row: HandOut, min_ttl: int | None, outcome: Outcome) -> Han
     """A token that still works beats a refusal, unless the caller named a min_ttl: that is a promise."""
     if min_ttl is None and row.seconds_left is not None and row.seconds_left > 1:
         return row
-    raise _unavailable(outcome)
+    raise unavailable(outcome)
 
 
-def _unavailable(outcome: Outcome) -> errors.BrokerError:
+def unavailable(outcome: Outcome) -> errors.BrokerError:
+    """Return what a caller is told when no token came of a renewal."""
     if outcome is Outcome.CLIENT_REJECTED:
         return errors.RegistrationRejected(retry_after=60)
     if outcome is Outcome.STORAGE_FAULT:
@@ -139,42 +130,55 @@ def _unavailable(outcome: Outcome) -> errors.BrokerError:
         return errors.ProviderResponseUnusable(retry_after=10)
     if outcome is Outcome.UNSUPPORTED:
         return errors.OperationUnsupported("this connection's token has ended and the provider cannot renew it")
+    if outcome is Outcome.RIGHT_MISSING:
+        return errors.RightMissing(retry_after=600)
+    if outcome is Outcome.ACCOUNT_UNVERIFIED:
+        return errors.AccountUnverified(retry_after=600)
     if outcome in (Outcome.BUSY, Outcome.FENCE_LOST, Outcome.FRESH, Outcome.RENEWED):
         return errors.RenewalInProgress(retry_after=1)
     return errors.ProviderUnavailableNow(retry_after=10)
 
 
-def _hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:
+def opened(row: HandOut) -> StoredCredential:
+    """Return the row's credential. Raises StorageFault."""
     assert row.connection_id is not None
     assert row.sealed is not None
     key = WrappedKey(id=row.data_key_id, tenant_id=row.tenant_id, kek_version=row.kek_version, wrapped=row.wrapped)
     try:
-        credential = credentials.open_handed_out(
-            key, connection_id=row.connection_id, version=row.version, sealed=row.sealed
-        )
+        return credentials.open_handed_out(key, connection_id=row.connection_id, version=row.version, sealed=row.sealed)
     except TenantsError:
         raise errors.StorageFault() from None
+
+
+def count(presented: PresentedKey, row: HandOut) -> None:
+    """Count one reading of the connection's credential. Effects: none but in memory."""
+    assert row.connection_id is not None
     counts.reads.add((row.connection_id, row.tenant_id, row.caller_id), version=row.version, key_id=presented.key_id)
-    degraded = row.reason if row.state == State.DEGRADED else None
-    return _issued(row.provider_id, row.environment, credential, row.expires_at, row.version, degraded)
 
 
-def _issued(
-    provider_id: str,
-    environment: str,
-    credential: OAuthCredential,
+def assemble(
+    registration: Registration,
+    credential: StoredCredential,
+    *,
     expires_at: datetime | None,
     version: int,
     degraded: str | None,
 ) -> IssuedToken:
-    provider = directory.provider(provider_id)
-    registration = Registration(provider_id=provider_id, environment=environment, client_id="")
+    """Return the answer for a credential with an access token. Raises OperationUnsupported for one without."""
+    provider = directory.provider(registration.provider_id)
+    if not isinstance(credential, OAuthCredential):
+        raise directory.unsupported(provider.unsupported(HANDS_OUT_TOKENS))
+    base_url = admission.base_url(provider, registration)
+    try:
+        headers = provider.api_headers(registration, credential)
+    except ProviderError as error:
+        raise errors.RegistrationRejected(f"no headers can be made: {error}") from None
     return IssuedToken(
         credential=credential,
         expires_at=expires_at,
         version=version,
-        base_url=provider.base_url(registration),
-        headers=provider.api_headers(registration, credential),
+        base_url=base_url,
+        headers=headers,
         degraded=degraded,
     )
 
@@ -185,20 +189,26 @@ def issue_to_operator(connection_id: UUID, *, min_ttl: int, actor: Actor) -> Iss
     Raises: ConnectionNotFound, and what a caller would be told. Effects: those of `renew`, one audit event.
     """
     row = _connection(connection_id)
-    if _seconds_left(row) < min_ttl and row.state in _SERVED:
+    if _seconds_left(row) < min_ttl and row.state in admission.SERVED:
         outcome = renew.renew_now(row.pk)
         row = _connection(connection_id)
-        if _seconds_left(row) < min_ttl and row.state in _SERVED:
-            raise _unavailable(outcome)
-    if row.state not in _SERVED:
+        if _seconds_left(row) < min_ttl and row.state in admission.SERVED:
+            raise unavailable(outcome)
+    if row.state not in admission.SERVED:
         raise errors.ReauthorizationRequired(f"{row.get_state_display()}: {row.get_reason_display()}")
     try:
         credential = credentials.open_current(row.credential, row.tenant_id)
     except TenantsError:
         raise errors.StorageFault() from None
-    audit.record_for(row, "token.read_by_operator", actor, version=row.credential.version)
-    stored, reason = row.credential, row.reason or None
-    return _issued(row.provider_id, row.registration.environment, credential, stored.expires_at, stored.version, reason)
+    issued = assemble(
+        credentials.registration_without_secrets(row.registration),
+        credential,
+        expires_at=row.credential.expires_at,
+        version=row.credential.version,
+        degraded=row.reason or None,
+    )
+    audit.record_for(row, "token.read_by_operator", actor, version=issued.version)
+    return issued
 
 
 def _connection(connection_id: UUID) -> Connection:

@@ -13,9 +13,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from broker.services import credentials
+from broker.services.credential_text import decode
 from broker.services.credentials import active_data_key, seal, unseal, vault
 from tenants.errors import TenantsError
-from tenants.models import ClientRegistration, Connection, Credential, CredentialOrphan, DataKey
+from tenants.models import ClientRegistration, Connection, Credential, CredentialOrphan, DataKey, MintedToken
 from tenants.models.credential import credential_context
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def renew_data_keys() -> int:
 def reseal() -> Tally:
     """Seal again whatever lies under a retired key: registrations, credentials, orphans.
 
-    Connect links and flows are left: retired keys still open them, and they end within the hour.
+    Connect links and flows are left, with what they hold: retired keys still open them, and they end within the hour.
+    Tokens for further sets of scopes are dropped: the next request makes new ones.
     """
     tally = Tally()
     for _ in range(_PASSES):
@@ -87,7 +89,8 @@ def _reseal_once(tally: Tally) -> int:
         for row in list(model._default_manager.filter(condition).only("pk")):
             if _name(row) not in tally.failed:
                 _attempt(tally, row, _reseal_locked)
-    return tally.changed - before
+    dropped, _ = MintedToken.objects.filter(_RETIRED).delete()
+    return tally.changed - before + dropped
 
 
 def _attempt(tally: Tally, row: models.Model, change: Callable[[models.Model], int]) -> None:
@@ -147,7 +150,7 @@ def _reseal_credential(row: Credential) -> int:
         context = credential_context(tenant_id, row.connection_id, row.version)
         plaintext = unseal(row.data_key, context, row.sealed)
         sealed = seal(context, plaintext)
-        fingerprint = credentials.fingerprint(sealed.key, credentials.decode(plaintext).refresh_token)
+        fingerprint = credentials.fingerprint_of(sealed.key, decode(plaintext))
         changes |= {"sealed": sealed.blob, "data_key": sealed.key, "refresh_fingerprint": fingerprint}
     previous = row.previous_data_key
     if previous is not None and not previous.active and row.previous_version is not None and row.previous_sealed:

@@ -18,6 +18,8 @@ REASON_WORDS: dict[str, str] = {
     Reason.ABSOLUTE_EXPIRED: "Longest life reached",
     Reason.CONSENT_WITHDRAWN: "Consent withdrawn",
     Reason.SCOPE_MISSING: "Rights missing",
+    Reason.RIGHT_MISSING: "Right missing in their program",
+    Reason.ACCOUNT_UNVERIFIED: "Company not verified yet",
     Reason.ACCOUNT_MISMATCH: "Another company chosen",
     Reason.ROTATION_LOST: "Renewal lost, our fault",
     Reason.CLIENT_MISCONFIGURED: "Our registration refused",
@@ -38,5 +40,7 @@ FAILURE_WORDS: dict[str, str] = {
     "throttled": "the provider asks us to wait",
     "transient": "the provider did not answer as it should",
     "grant_revoked": "the provider no longer accepts the connection",
+    "right_missing": "a right is missing in the provider's own program",
+    "account_unverified": "the provider has not verified the company yet",
     "rotation_lost": "the answer to a renewal never reached us",
 }

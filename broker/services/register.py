@@ -10,7 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from broker.errors import InvalidRequest, TenantNotFound
-from broker.services import callers, credentials, directory, sessions
+from broker.services import callers, credentials, directory, registration_rules, sessions
+from providers.interface import AUTHORIZES
+from providers.messages import ClientRegistration as Registration
 from providers.messages import Secret
 from tenants import audit
 from tenants.audit import Actor
@@ -110,22 +112,21 @@ def register_client(
     auth_method: str = "",
     actor: Actor,
 ) -> ClientRegistration:
-    """Store our standing at a provider, its secret sealed. Raises InvalidRequest, ProviderNotAvailable."""
-    definition = directory.provider(provider_id).definition
-    if environment not in definition.environments:
-        raise InvalidRequest(f"environment must be one of {', '.join(definition.environments)}")
-    _check_scopes(scopes, [entry.name for entry in definition.scopes_supported])
-    row = ClientRegistration(
-        tenant=tenant,
+    """Store our standing at a provider, its secret sealed.
+
+    Raises: InvalidRequest naming the field, ProviderNotAvailable.
+    """
+    value = Registration(
         provider_id=provider_id,
         environment=environment,
         client_id=client_id,
-        redirect_key=redirect_key or secrets.token_hex(8),
-        scopes=list(scopes),
+        client_secrets=(client_secret,) if client_secret else (),
+        scopes=tuple(scopes),
+        token_endpoint_auth_method=auth_method or None,
         parameters=dict(parameters or {}),
-        token_endpoint_auth_method=auth_method,
     )
-    _seal_secrets(row, [client_secret] if client_secret else [])
+    registration_rules.check(value, of_one_tenant=tenant is not None)
+    row = _row_of(value, tenant, redirect_key or secrets.token_hex(8))
     with transaction.atomic():
         _save_new(row, "this client id, or this redirect key, is registered already")
         audit.record(
@@ -137,8 +138,25 @@ def register_client(
     return row
 
 
+def _row_of(value: Registration, tenant: Tenant | None, redirect_key: str) -> ClientRegistration:
+    row = ClientRegistration(
+        tenant=tenant,
+        provider_id=value.provider_id,
+        environment=value.environment,
+        client_id=value.client_id,
+        redirect_key=redirect_key,
+        scopes=list(value.scopes),
+        parameters=dict(value.parameters),
+        token_endpoint_auth_method=value.token_endpoint_auth_method or "",
+    )
+    _seal_secrets(row, value.client_secrets)
+    return row
+
+
 def redirect_uri(row: ClientRegistration) -> str:
-    """Return the redirect URI to enter at the provider: distinct for each registration."""
+    """Return the redirect URI to enter at the provider, distinct for each registration; empty where none is used."""
+    if AUTHORIZES not in directory.provider(row.provider_id).capabilities:
+        return ""
     return f"{settings.PUBLIC_URL}/cb/{row.redirect_key}"
 
 
@@ -159,12 +177,6 @@ def _seal_secrets(row: ClientRegistration, values: Sequence[Secret]) -> None:
     plaintext = json.dumps([value.reveal() for value in values]).encode()
     sealed = credentials.seal(row.seal_context(), plaintext)
     row.sealed_secrets, row.data_key = sealed.blob, sealed.key
-
-
-def _check_scopes(scopes: Sequence[str], supported: Sequence[str]) -> None:
-    unknown = sorted(set(scopes) - set(supported)) if supported else []
-    if unknown:
-        raise InvalidRequest(f"unknown scope {unknown[0]!r}; the provider has {', '.join(supported)}")
 
 
 def check_return_url(url: str) -> None:

@@ -17,14 +17,15 @@ from django.conf import settings
 from django.db import connection as database
 
 from broker.errors import BrokerError
-from broker.services import credentials, directory, renewal_outcomes, states
+from broker.services import credentials, directory, probing, renewal_outcomes, states
 from broker.services.renewal_outcomes import Outcome, Sent
-from providers.errors import DefinitionError, ProviderError
-from providers.generic import OAuthProvider
+from providers.definition import Traits
+from providers.errors import DefinitionError, ProviderError, UnsupportedOperation
+from providers.interface import RENEWS, Renews
 from providers.messages import ClientRegistration as Registration
 from providers.messages import OAuthCredential
 from tenants.errors import TenantsError
-from tenants.models import Connection
+from tenants.models import Connection, Reason, RenewalSlot
 from tenants.querysets import slots
 from tenants.querysets.slots import Claim
 
@@ -35,7 +36,8 @@ OWNER = f"{socket.gethostname()}:{os.getpid()}"[:100]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     connection: Connection
-    provider: OAuthProvider
+    provider: Renews
+    traits: Traits
     registration: Registration
     credential: OAuthCredential
 
@@ -43,11 +45,32 @@ class _Prepared:
 def renew_now(connection_id: UUID, *, version: int | None = None) -> Outcome:
     """Renew whether due or not, unless the stored version is newer than `version` already.
 
-    Raises: nothing of the provider's; the Outcome says what came of it. BUSY means that somebody else holds the slot.
+    Raises: nothing of the provider's; the Outcome says what came of it. BUSY means that somebody else holds the slot,
+            UNSUPPORTED that there is nothing to renew with: nobody is at fault.
     Effects: at most one token request; rows as `renewal_outcomes` says.
     """
+    if not can_renew(connection_id):
+        return Outcome.UNSUPPORTED
     claim = slots.claim_one(connection_id, owner=OWNER, lease_seconds=settings.RENEWAL_LEASE_SECONDS)
     return _renew(claim, unless_newer_than=version) if claim else Outcome.BUSY
+
+
+def can_renew(connection_id: UUID) -> bool:
+    """Tell whether a connection that is in use has a way to a fresh credential without the customer.
+
+    One that is not in use counts as renewable: that there is nothing to renew is found out under the claim.
+    """
+    row = Connection.objects.select_related("registration", "slot").filter(pk=connection_id).first()
+    if row is None or row.state not in states.LIVE:
+        return True
+    try:
+        provider = directory.provider(row.provider_id)
+        traits = provider.traits(credentials.registration_without_secrets(row.registration))
+    except (ProviderError, DefinitionError, BrokerError):
+        # Whatever is wrong is found again on the way to the provider, and recorded there.
+        return True
+    parked = not hasattr(row, "slot") or row.slot.state == RenewalSlot.State.PARKED
+    return RENEWS in provider.capabilities and not traits.access_token_never_expires and not parked
 
 
 def renew_reported(connection_id: UUID, *, version: int) -> Outcome:
@@ -78,6 +101,8 @@ def _renew(claim: Claim, *, unless_newer_than: int | None = None, confirmed: boo
         return Outcome.FRESH
     try:
         prepared = _prepare(row)
+    except UnsupportedOperation:
+        return renewal_outcomes.unsupported(claim)
     except (TenantsError, ProviderError, DefinitionError, BrokerError) as error:
         return renewal_outcomes.preparation_failed(claim, error)
     sent = _about_to_send(claim, prepared, confirmed)
@@ -100,11 +125,15 @@ def _prepare(row: Connection) -> _Prepared:
     registration = credentials.registration_value(row.registration)
     provider = directory.provider(row.provider_id)
     provider.environment(registration)
+    credential = credentials.open_current(row.credential, row.tenant_id)
+    if not isinstance(provider, Renews) or not isinstance(credential, OAuthCredential):
+        raise provider.unsupported(RENEWS)
     return _Prepared(
         connection=row,
         provider=provider,
+        traits=provider.traits(registration),
         registration=registration,
-        credential=credentials.open_current(row.credential, row.tenant_id),
+        credential=credential,
     )
 
 
@@ -113,7 +142,7 @@ def _about_to_send(claim: Claim, prepared: _Prepared, confirmed: bool) -> Sent:
         claim=claim,
         connection=prepared.connection,
         credential=prepared.credential,
-        definition=prepared.provider.definition,
+        traits=prepared.traits,
         confirmed=confirmed,
         chance=random.random(),  # noqa: S311  jitter
     )
@@ -129,4 +158,8 @@ def _send(sent: Sent, prepared: _Prepared) -> Outcome:
         # Whatever it was, the request may have left: the intent must survive as uncertain, never be forgotten.
         logger.exception("renewal broke while sending", extra={"connection_id": sent.claim.connection_id})
         return renewal_outcomes.broke(sent)
-    return renewal_outcomes.succeeded(sent, response, elapsed_seconds=time.monotonic() - started)
+    outcome = renewal_outcomes.succeeded(sent, response, elapsed_seconds=time.monotonic() - started)
+    if outcome is Outcome.RENEWED and sent.connection.reason == Reason.ACCOUNT_UNVERIFIED:
+        # A token says nothing of the account behind it; asking the API does.
+        probing.look_again(sent.connection.pk)
+    return outcome

@@ -12,13 +12,16 @@ from django.db import connection as database
 from django.db import transaction
 
 from broker.services import credentials, incidents, orphans, schedule, states
-from providers.definition import ProviderDefinition
+from providers.definition import Traits
 from providers.errors import (
+    AccountUnverified,
     ClientRejected,
     GrantRejected,
     ProviderError,
     ProviderUnavailable,
+    RequestRefused,
     ResponseMalformed,
+    RightMissing,
     UnsupportedOperation,
 )
 from providers.messages import OAuthCredential, TokenResponse
@@ -32,6 +35,7 @@ logger = logging.getLogger(__name__)
 _CONFIG_RETRY_SECONDS = 3600.0
 _CLIENT_RETRY_SECONDS = 300.0
 _DEGRADED_AFTER_ATTEMPTS = 2
+UNSUPPORTED = "unsupported"
 
 
 class Outcome(enum.Enum):
@@ -39,6 +43,9 @@ class Outcome(enum.Enum):
     FRESH = "fresh"
     BUSY = "busy"
     SUSPECT = "suspect"
+    RIGHT_MISSING = "right_missing"
+    ACCOUNT_UNVERIFIED = "account_unverified"
+    INVALID_SCOPE = "invalid_scope"
     DEAD = "dead"
     CLIENT_REJECTED = "client_rejected"
     UNAVAILABLE = "unavailable"
@@ -55,7 +62,7 @@ class Sent:
     claim: Claim
     connection: Connection
     credential: OAuthCredential
-    definition: ProviderDefinition
+    traits: Traits
     confirmed: bool
     chance: float
 
@@ -102,22 +109,29 @@ def _look_closer(sent: Sent, fresh: OAuthCredential) -> None:
     Connection.objects.filter(pk=sent.connection.pk).update(scopes_granted=list(fresh.scope))
     if missing:
         states.move(sent.connection, State.DEGRADED, Reason.SCOPE_MISSING, only_from=states.LIVE, missing=missing)
-    else:
+    elif sent.connection.reason != Reason.ACCOUNT_UNVERIFIED:
         states.move(sent.connection, State.CONNECTED, only_from=states.LIVE)
     incidents.heal(sent.connection)
 
 
 def failed(sent: Sent, error: ProviderError) -> Outcome:
     """Classify a provider's failure by whose turn it is."""
+    if isinstance(error, UnsupportedOperation):
+        return unsupported(sent.claim)
     logger.info("renewal failed", extra=_facts(sent, error))
     if isinstance(error, GrantRejected):
         return _grant_rejected(sent, error)
-    if isinstance(error, UnsupportedOperation):
-        slots.park(sent.claim, failure="unsupported")
-        return Outcome.UNSUPPORTED
-    if isinstance(error, ClientRejected):
+    if isinstance(error, ClientRejected | RequestRefused):
         return _client_rejected(sent, error)
+    if isinstance(error, RightMissing | AccountUnverified):
+        return _customer_acts_at_the_provider(sent, error)
     return _unavailable(sent, error)
+
+
+def unsupported(claim: Claim) -> Outcome:
+    """There is nothing to renew with, and nobody to blame: never tried again until the customer connects again."""
+    slots.park(claim, failure=UNSUPPORTED)
+    return Outcome.UNSUPPORTED
 
 
 def wait_in_doubt(sent: Sent) -> float:
@@ -126,7 +140,7 @@ def wait_in_doubt(sent: Sent) -> float:
     An earlier request may have used it up, unheard. Where a second use ends the grant, the access token that still
     works would die with it: so not before its last minute, unless the provider's API has refused that one already.
     """
-    traits = sent.definition.traits
+    traits = sent.traits
     harmless = traits.refresh_token_rotation == "none" or traits.grace_seconds > 0
     if not sent.claim.uncertain or sent.confirmed or harmless:
         return 0.0
@@ -161,7 +175,8 @@ def _grant_rejected(sent: Sent, error: GrantRejected) -> Outcome:
         wait = settings.RENEWAL_CONFIRM_SECONDS
         kept = slots.postpone(sent.claim, failure="suspect", seconds=wait, suspect_version=version)
         return Outcome.SUSPECT if kept else Outcome.FENCE_LOST
-    reason = Reason.ROTATION_LOST if sent.claim.uncertain else Reason.GRANT_REVOKED
+    lost = sent.claim.uncertain and sent.traits.refresh_token_rotation != "none"
+    reason = Reason.ROTATION_LOST if lost else Reason.GRANT_REVOKED
     with transaction.atomic():
         if not slots.park(sent.claim, failure=reason.value):
             return Outcome.FENCE_LOST
@@ -177,7 +192,25 @@ def _grant_rejected(sent: Sent, error: GrantRejected) -> Outcome:
     return Outcome.DEAD
 
 
-def _client_rejected(sent: Sent, error: ClientRejected) -> Outcome:
+def _customer_acts_at_the_provider(sent: Sent, error: RightMissing | AccountUnverified) -> Outcome:
+    """The credential is good: it is kept, asked for again slowly, and serves for as long as it lives."""
+    outcome = Outcome.RIGHT_MISSING if isinstance(error, RightMissing) else Outcome.ACCOUNT_UNVERIFIED
+    kept = slots.postpone(sent.claim, failure=outcome.value, seconds=_CONFIG_RETRY_SECONDS)
+    if not kept:
+        return Outcome.FENCE_LOST
+    states.move(
+        sent.connection,
+        State.DEGRADED,
+        Reason(outcome.value),
+        only_from=states.LIVE,
+        error=error.error,
+        description=error.description,
+        error_id=error.error_id,
+    )
+    return outcome
+
+
+def _client_rejected(sent: Sent, error: ClientRejected | RequestRefused) -> Outcome:
     """The registration is refused: one incident for staff, the connection untouched, nobody is mailed."""
     incidents.report(sent.connection, error)
     refused = error.error in ("invalid_client", "unauthorized_client")
@@ -213,7 +246,7 @@ def _postpone(sent: Sent, *, failure: str, seconds: float, uncertain: bool = Fal
 
 
 def _uncertain_wait(sent: Sent) -> float:
-    traits = sent.definition.traits
+    traits = sent.traits
     return schedule.uncertain_retry(
         seconds_left=_seconds_left(sent),
         grace_seconds=traits.grace_seconds,

@@ -9,12 +9,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from broker.errors import BrokerError
 from broker.services import credentials, directory, orphans, schedule, states
 from providers.errors import ProviderError, UnsupportedOperation
+from providers.interface import REVOKES, Revokes
 from tenants import audit
 from tenants.audit import Actor
 from tenants.errors import TenantsError
-from tenants.models import Connection, Credential, CredentialOrphan, Reason, State
+from tenants.models import Connection, Credential, CredentialOrphan, MintedToken, Reason, State
 from tenants.querysets import slots
 
 Revocation = bool | Literal["pending"]
@@ -24,12 +26,14 @@ _GIVE_UP_AFTER = timedelta(days=7)
 def disconnect(connection: Connection, *, actor: Actor) -> Revocation:
     """End a connection and return what the provider knows of it.
 
-    Effects: fence bumped first, so that a renewal in flight cannot bring the connection back; the credential leaves
-    the connection in the same transaction; then one attempt to revoke.
+    Effects: fence bumped first, so that a renewal in flight cannot bring the connection back; the credential and all
+    tokens made from it leave the connection in the same transaction; then one attempt to revoke, where the provider
+    can.
     """
     with transaction.atomic():
         slots.seize(connection.id)
         orphan = _detach(connection)
+        MintedToken.objects.filter(connection=connection).delete()
         states.move(connection, State.DISCONNECTED, actor=actor)
     if orphan is not None:
         revoke_orphan(orphan.pk)
@@ -37,7 +41,10 @@ def disconnect(connection: Connection, *, actor: Actor) -> Revocation:
 
 
 def revocation_of(connection_id: UUID) -> Revocation:
-    """Return True when the provider has confirmed, "pending" while it is still to be told, else False."""
+    """Return True when the provider has confirmed, "pending" while it is still to be told, else False.
+
+    False is also for what a customer typed in: there is nothing that we could tell the provider.
+    """
     outcomes = set(CredentialOrphan.objects.filter(connection_id=connection_id).values_list("outcome", flat=True))
     if CredentialOrphan.Outcome.REVOKE in outcomes:
         return "pending"
@@ -88,15 +95,21 @@ def revoke_orphan(orphan_id: int) -> bool:
         return False
     connection = Connection.objects.select_related("registration__data_key").get(pk=orphan.connection_id)
     try:
-        registration = credentials.registration_value(connection.registration)
-        directory.provider(connection.provider_id).revoke(registration, credentials.open_orphan(orphan))
+        _tell(connection, orphan)
     except UnsupportedOperation:
         return _ended(connection, orphan, CredentialOrphan.Outcome.GIVEN_UP)
-    except (ProviderError, TenantsError):
+    except (ProviderError, BrokerError, TenantsError):
         if timezone.now() - orphan.created_at > _GIVE_UP_AFTER:
             return _ended(connection, orphan, CredentialOrphan.Outcome.GIVEN_UP)
         return False
     return _ended(connection, orphan, CredentialOrphan.Outcome.REVOKED)
+
+
+def _tell(connection: Connection, orphan: CredentialOrphan) -> None:
+    provider = directory.provider(connection.provider_id)
+    if not isinstance(provider, Revokes):
+        raise UnsupportedOperation(provider_id=provider.id, operation=REVOKES, supported=provider.capabilities)
+    provider.revoke(credentials.registration_value(connection.registration), credentials.open_orphan(orphan))
 
 
 def _claim(orphan: CredentialOrphan) -> bool:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models.functions import Now
 
+from broker.services import abandoned, minting
 from broker.services.renew import OWNER
 from tenants.models import AuthorizationRequest, ConnectSession
-from tenants.querysets import slots
+from tenants.querysets import minted, slots
 from tenants.querysets.slots import Claim
 
 logger = logging.getLogger(__name__)
@@ -22,9 +23,21 @@ def claim_due(limit: int | None = None) -> list[Claim]:
     )
 
 
+def mint_due(limit: int) -> int:
+    """Renew tokens for sets of scopes that are due and in use, at most so many. Returns how many were tried."""
+    tried = 0
+    while tried < limit and minting.mint_due():
+        tried += 1
+    return tried
+
+
 def purge_ended() -> int:
-    """Delete flows and links that ended a day ago. Returns how many rows."""
-    deleted = 0
+    """Delete flows and links that ended a day ago, once they hold no tokens any more. Returns how many rows.
+
+    Tokens for sets of scopes go as well when they have ended and nobody asks for them.
+    """
+    abandoned.end_abandoned()
+    deleted = minted.purge()
     for rows in (
         AuthorizationRequest.objects.filter(expires_at__lt=Now() - _KEPT),
         ConnectSession.objects.filter(expires_at__lt=Now() - _KEPT),

@@ -21,6 +21,11 @@ _OUTCOMES: dict[str, str] = {
     "code_rejected": "The provider did not accept its own code any more; usually too much time had passed.",
     "provider_unavailable": "The provider did not answer as it should.",
     "registration_rejected": "The provider refuses our registration.",
+    "credential_refused": "The provider did not accept what the customer typed in.",
+    "right_missing": "A right is missing in the provider's own program.",
+    "account_unverified": "The provider has not verified the company yet.",
+    "response_malformed": "The provider's answer could not be used.",
+    "company_taken": "Another organisation has this company connected already.",
     "account_mismatch": "Another company was chosen than the connection belongs to.",
     "account_unconfirmed": "The provider could not say which company it was.",
     "expired": "Too much time had passed.",
@@ -61,20 +66,44 @@ def _changed(detail: Detail) -> str:
     return f" Changed: {', '.join(map(str, detail.get('changed') or []))}."
 
 
+# What a reported refusal means: see `providers.messages.Meaning`.
+_MEANINGS: dict[str, str] = {
+    "credential_refused": "It speaks of the credential, which was checked.",
+    "client_rejected": "It speaks of our registration, which was checked.",
+    "right_missing": "A right is missing in the provider's own program.",
+    "scope_missing": "The connection was given fewer rights than the request needs.",
+    "account_unverified": "The provider has not verified the company yet.",
+    "throttled": "The provider asked to wait.",
+    "unavailable": "The provider had a fault.",
+    "content": "It speaks of the request itself, not of the connection.",
+}
 _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "authorization.started": "The customer opened the connect page and was sent to the provider.",
-    "authorization.failed": lambda d: f"Connecting did not work. {outcome_words(d.get('outcome', ''))}".strip(),
+    "authorization.failed": lambda d: (
+        f"Connecting did not work. {outcome_words(d.get('outcome', ''))}{_answer(d)}".strip()
+    ),
     "authorization.account_mismatch": (
-        "Somebody signed in with another company than this connection belongs to. The new tokens were not used and "
-        "are revoked."
+        "Somebody came with another company than this connection belongs to. What they brought was not used; tokens "
+        "are revoked where the provider can."
     ),
     "authorization.account_unconfirmed": (
-        "The provider could not say which company was connected. The new tokens were not used and are revoked."
+        "The provider could not say which company was connected. What the customer brought was not used; tokens are "
+        "revoked where the provider can."
+    ),
+    "authorization.company_taken": lambda d: (
+        "The customer came with a company that another tenant has connected; it was refused."
+        f"{_of(d, 'held_by', ' The connection that has it: ', '.')}"
+    ),
+    "authorization.abandoned": lambda d: (
+        "The customer signed in and never chose a company. The tokens were "
+        f"{'revoked at the provider.' if d.get('revoked') else 'thrown away.'}"
     ),
     "connect_session.created": "A connect link was made.",
     "credential.stored": lambda d: (
-        f"The provider gave tokens{_of(d, 'account', ' for ')}; they were sealed and stored."
+        f"The provider accepted the credential{_of(d, 'account', ' for ')}; it was sealed and stored."
     ),
+    "credential.let_go": "A token came too late to be used, and was thrown away; the next one is made when needed.",
+    "credential.shredded": "What was stored was destroyed. There was nothing that the provider could be told.",
     "credential.renewed": lambda d: f"The tokens were renewed{_of(d, 'version', ' (version ', ')')}.",
     "credential.orphaned": (
         "A renewal finished after somebody else had taken over; its tokens were set aside instead of used."
@@ -84,6 +113,10 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "credential.revoked": "The provider confirmed that it revoked the tokens.",
     "credential.given_up": "The provider could not be told to revoke the tokens, or cannot revoke any.",
     "connection.connected": "The connection was made and works.",
+    "connection.imported": lambda d: (
+        "The connection was brought in from elsewhere"
+        f"{'; the provider accepted it.' if d.get('verified') else ', and nobody has verified it yet.'}"
+    ),
     "connection.recovered": "The connection works again.",
     "connection.degraded": lambda d: f"The connection works, but something is wrong.{_missing(d)}{_answer(d)}",
     "connection.reauthorization_required": lambda d: (
@@ -91,8 +124,12 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     ),
     "connection.suspended": "The connection was suspended: no tokens are handed out or renewed.",
     "connection.disconnected": "The connection was ended.",
-    "feedback.unauthorized": lambda d: (
-        f"A service reported that the provider refused the token{_of(d, 'version', ' (version ', ')')}; it was checked."
+    "feedback.reported": lambda d: (
+        f"A service reported a refusal of the provider's API{_of(d, 'status', ' (HTTP ', ')')}. "
+        f"{_MEANINGS.get(str(d.get('meaning')), 'It was looked into.')}{_answer(d)}"
+    ),
+    "request.signed": lambda d: (
+        f"A request was signed for a service{_of(d, 'transaction_id', '; the provider knows it as ')}."
     ),
     "registration.incident": lambda d: f"The provider refuses our registration. Staff must repair it.{_answer(d)}",
     "registration.healed": "The provider accepts our registration again.",

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from embedded import environment
 from embedded.demo.expectations import Unexpected
 from embedded.demo.story import Story
+from embedded.demo.systems import Systems
 from embedded.errors import EmbeddedError
 from embedded.home import Home
 from embedded.manage import Manage
@@ -24,21 +25,24 @@ def demo(home: Home) -> int:
     running = home.running()
     if running:
         manage = Manage(environment.load(home.root / environment.FILE_NAME))
-        return _tell(Story(manage, SandboxControl(running["sandbox_url"]), narrator.tell))
+        return _tell(manage, SandboxControl(running["sandbox_url"]), narrator)
     stop_signal = StopSignal()
     try:
         with home.locked(), Stack(home, narrator.tell, stop_signal) as stack:
             manage = stack.start()
             stack.wait_until_ready(manage)
             with stop_signal.interrupting():
-                return _tell(Story(manage, SandboxControl(stack.sandbox_url), narrator.tell))
+                return _tell(manage, SandboxControl(stack.sandbox_url), narrator)
     except Stopped:
         return 130
 
 
-def _tell(story: Story) -> int:
+def _tell(manage: Manage, sandbox: SandboxControl, narrator: Narrator) -> int:
+    story = Story(manage, sandbox, narrator.tell)
     try:
         story.run()
+        story.result.systems = Systems(manage, sandbox, narrator.tell).run()
+        story.result.settle()
     except (Unexpected, EmbeddedError) as problem:
         print(f"The demo failed: {problem}", flush=True)
     print(json.dumps(asdict(story.result)), flush=True)

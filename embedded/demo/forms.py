@@ -8,12 +8,14 @@ TEXT_LIMIT = 300
 
 @dataclass
 class Form:
-    """One form: where it goes, what it sends untouched, and what its buttons add."""
+    """One form: where it goes, what it sends untouched, what its buttons add, what can be chosen, what is marked."""
 
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    choices: dict[str, list[str]] = field(default_factory=dict)
+    marked: list[str] = field(default_factory=list)
 
 
 class _Reader(HTMLParser):
@@ -44,9 +46,13 @@ class _Reader(HTMLParser):
 def _add(form: Form, tag: str, given: dict[str, str]) -> None:
     name, value = given.get("name", ""), given.get("value", "")
     kind = given.get("type", "submit" if tag == "button" else "text")
+    if given.get("aria-invalid") == "true":
+        form.marked.append(name)
+    if kind == "radio":
+        form.choices.setdefault(name, []).append(value)
     if kind in ("submit", "image"):
         form.buttons.append((name, value))
-    elif name and (kind not in ("radio", "checkbox") or "checked" in given):
+    elif name and kind != "button" and (kind not in ("radio", "checkbox") or "checked" in given):
         form.fields[name] = value
 
 

@@ -6,23 +6,26 @@ from typing import Any
 
 import httpx2
 
-from embedded.demo.expectations import Unexpected, answered
+from embedded.demo.expectations import Unexpected, answered, expect
 from embedded.local_provider import PROVIDER
 
 POLL_SECONDS = 0.1
+# What says more of a refusal than its status.
+REPORTED = ("content-type", "retry-after", "www-authenticate")
 
 
 class Service:
     """Calls the broker with one API key, for one tenant."""
 
-    def __init__(self, public_url: str, api_key: str, tenant: str) -> None:
+    def __init__(self, public_url: str, api_key: str, tenant: str, provider: str = PROVIDER) -> None:
         self.tenant = tenant
+        self.provider = provider
         headers = {"Authorization": f"Bearer {api_key}"}
         self._broker = httpx2.Client(base_url=f"{public_url}/v1", headers=headers, timeout=30, trust_env=False)
 
     def connect_session(self) -> dict[str, Any]:
         """Return a one-time link for the customer."""
-        body = {"tenant": self.tenant, "providers": [PROVIDER]}
+        body = {"tenant": self.tenant, "providers": [self.provider]}
         return answered(self._broker.post("/connect-sessions", json=body), 201, "a connect session")
 
     def completed_connection(self, session: str) -> str:
@@ -32,10 +35,25 @@ class Service:
             raise Unexpected("a completed connect session", f"{found['state']} ({found.get('outcome')})")
         return str(found["connection"])
 
-    def token(self) -> dict[str, Any]:
+    @property
+    def _named(self) -> str:
+        return f"/tenants/{self.tenant}/providers/{self.provider}"
+
+    def token(self, **query: str) -> dict[str, Any]:
         """Return the token as a caller gets it that knows no connection id."""
-        path = f"/tenants/{self.tenant}/providers/{PROVIDER}/token"
-        return answered(self._broker.get(path, params={"min_ttl": 1}), 200, "the token")
+        return answered(self._broker.get(f"{self._named}/token", params={"min_ttl": "1", **query}), 200, "the token")
+
+    def headers(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the headers for one request to the provider's API."""
+        return answered(self._broker.post(f"{self._named}/headers", json=request), 200, "the headers")
+
+    def own_connection(self) -> dict[str, Any]:
+        """Return what the broker tells of the tenant's one connection to the provider."""
+        query = {"tenant": self.tenant, "provider": self.provider}
+        found = answered(self._broker.get("/connections", params=query), 200, "the connections")["items"]
+        expect(len(found) == 1, "one connection", f"{len(found)}")
+        (one,) = found
+        return dict(one)
 
     def connection(self, connection: str) -> dict[str, Any]:
         """Return what the broker tells of a connection; reading it renews nothing."""
@@ -47,10 +65,18 @@ class Service:
         path = f"/connections/{connection}/feedback"
         return answered(self._broker.post(path, json=body), 200, "the feedback")
 
+    def report_answer(self, connection: str, version: int, answer: httpx2.Response) -> dict[str, Any]:
+        """Tell the broker what the provider answered, word for word, and return its verdict."""
+        told = {name: value for name, value in answer.headers.items() if name.lower() in REPORTED}
+        body = {"status": answer.status_code, "version": version, "body": answer.text[:8000], "headers": told}
+        path = f"/connections/{connection}/feedback"
+        return answered(self._broker.post(path, json=body), 200, "the feedback")
+
     def repair_link(self) -> str:
         """Return the link that the broker gives instead of a token when only the customer can help."""
-        path = f"/tenants/{self.tenant}/providers/{PROVIDER}/token"
-        return str(answered(self._broker.get(path), 409, "the token of a dead connection")["connect_url"])
+        return str(
+            answered(self._broker.get(f"{self._named}/token"), 409, "the token of a dead connection")["connect_url"]
+        )
 
     def disconnect(self, connection: str) -> dict[str, Any]:
         """End the connection and return what became of the grant."""

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,12 @@ class Result:
     reauthorization_detected_seconds: float | None = None
     same_connection_id: bool = False
     revoked_at_provider: bool = False
+    systems: dict[str, bool] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Say that all went well, if it did."""
+        steps = [value for name, value in asdict(self).items() if name not in ("ok", "systems")]
+        self.ok = all(value not in (None, False) for value in steps) and all(self.systems.values() or [False])
 
 
 class Story:
@@ -55,7 +61,6 @@ class Story:
         link = self._break(connection)
         self._repair(connection, link)
         self._disconnect(connection)
-        self.result.ok = all(value not in (None, False) for name, value in asdict(self.result).items() if name != "ok")
 
     def _arrange(self) -> None:
         secret, password = secrets.token_urlsafe(24), secrets.token_urlsafe(12)
@@ -68,7 +73,7 @@ class Story:
         user = {"username": self._username, "password": password, "companies": [company]}
         self._sandbox.call("POST", "users", user)
         self._service = Service(self._manage.variables["PUBLIC_URL"], caller["api_key"], self._name)
-        self._customer = Customer(self._username, password)
+        self._customer = Customer({"username": self._username, "password": password})
         self._tell(f"tenant {self._name}, its service and its client registration were created")
 
     def _connect(self) -> str:
@@ -111,7 +116,7 @@ class Story:
         password = secrets.token_urlsafe(12)
         token = self._service.token()
         self._sandbox.call("PUT", f"users/{quote(self._username)}/password", {"password": password})
-        self._customer.password = password
+        self._customer.typed["password"] = password
         refused = call_provider(token)
         broke = time.monotonic()
         expect(refused.status_code == 401, "401 from the provider's API", str(refused.status_code))

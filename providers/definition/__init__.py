@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers.definition.minting import CompanyChoice, KnownRefusal, Minting
 from providers.definition.rules import check_definition
 from providers.definition.signing import EnteredField, RegistrationField, Signing
 from providers.definition.values import (
@@ -18,11 +19,14 @@ from providers.definition.values import (
 
 __all__ = [
     "ApiErrorPaths",
+    "CompanyChoice",
     "ConnectHelp",
     "EnteredField",
     "Environment",
     "Evidence",
     "ExternalAccountLookup",
+    "KnownRefusal",
+    "Minting",
     "ProviderDefinition",
     "Quirks",
     "RegistrationField",

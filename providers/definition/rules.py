@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from providers.definition.account_rules import account_complaints
+from providers.definition.kind_rules import kind_complaints, refusal_complaints, template_complaints
 from providers.definition.signing_rules import signing_complaints
 from providers.definition.values import Environment, ProviderDefinition
 from providers.errors import DefinitionError
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-# What the authorization request sets itself; response_mode is here because only the query mode is read.
+# What the authorization request sets itself; response_mode is here because response_modes_supported says it.
 RESERVED_AUTHORIZATION_PARAMETERS = frozenset(
     {
         "response_type",
@@ -32,7 +34,6 @@ RESERVED_AUTHORIZATION_PARAMETERS = frozenset(
 RESERVED_TOKEN_PARAMETERS = frozenset(
     {"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "client_id", "client_secret"}
 )
-ENDPOINT_VARIABLES = frozenset({"api_base_url", "userinfo_endpoint"})
 _IDENTIFIER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _AUTHORIZATION_SERVER = ("issuer", "authorization_endpoint", "token_endpoint")
@@ -67,12 +68,17 @@ def _complaints(definition: ProviderDefinition, allow_loopback: bool) -> Iterato
         yield from _environment(f"environments.{name}", name, environment, allow_loopback)
         if definition.grant_types_supported:
             yield from _authorization_server(f"environments.{name}", environment)
+        elif definition.minting is not None and not environment.token_endpoint:
+            yield f"environments.{name}.token_endpoint", "a URL, since tokens are minted there"
     yield from _protocol(definition)
     yield from _parameters(definition)
     yield from _scopes(definition)
     yield from _evidence(definition)
-    yield from _account(definition)
+    yield from account_complaints(definition)
     yield from signing_complaints(definition)
+    yield from kind_complaints(definition)
+    yield from template_complaints(definition)
+    yield from refusal_complaints(definition)
 
 
 def _environment(key: str, name: str, environment: Environment, allow_loopback: bool) -> Iterator[Complaint]:
@@ -110,12 +116,12 @@ def _url(key: str, value: str, allow_loopback: bool) -> Iterator[Complaint]:
 
 
 def _protocol(definition: ProviderDefinition) -> Iterator[Complaint]:
-    if definition.signing is None and "authorization_code" not in definition.grant_types_supported:
-        yield "grant_types_supported", "authorization_code among them"
+    if definition.grant_types_supported and "authorization_code" not in definition.grant_types_supported:
+        yield "grant_types_supported", "authorization_code among them, or none at all"
     if definition.response_types_supported != ("code",):
         yield "response_types_supported", '["code"]: tokens never travel through the browser (RFC 9700 2.1.2)'
-    if definition.response_modes_supported != ("query",):
-        yield "response_modes_supported", '["query"]'
+    if definition.response_modes_supported not in (("query",), ("form_post",)):
+        yield "response_modes_supported", '["query"] or ["form_post"]'
     if definition.code_challenge_methods_supported != ("S256",):
         yield "code_challenge_methods_supported", '["S256"] (RFC 9700 2.1.1)'
     if not definition.token_endpoint_auth_methods_supported:
@@ -136,10 +142,12 @@ def _parameters(definition: ProviderDefinition) -> Iterator[Complaint]:
 
 
 def _scopes(definition: ProviderDefinition) -> Iterator[Complaint]:
-    described = {entry.name for entry in definition.scopes_supported}
+    for entry in definition.scopes_supported:
+        if not entry.description:
+            yield "scopes_supported", f"{entry.name} with a description, for the connect page"
     for key in ("required_scopes", "default_scopes"):
         for scope in getattr(definition, key):
-            if scope not in described:
+            if not definition.has_scope(scope):
                 yield key, f"{scope} described under scopes_supported, for the connect page"
 
 
@@ -153,20 +161,3 @@ def _evidence(definition: ProviderDefinition) -> Iterator[Complaint]:
             yield f"traits.{name}", f"its source and date under traits.evidence.{name}"
     if traits.grace_seconds < 0 or traits.access_token_lifetime_default_seconds <= 0:
         yield "traits", "no negative spans"
-
-
-def _account(definition: ProviderDefinition) -> Iterator[Complaint]:
-    lookup = definition.external_account
-    if lookup is None:
-        return
-    if not set(re.findall(r"\{([^{}]*)\}", lookup.endpoint)) <= ENDPOINT_VARIABLES:
-        yield "external_account.endpoint", f"no variables but {', '.join(sorted(ENDPOINT_VARIABLES))}"
-    if not re.match(r"\{(api_base_url|userinfo_endpoint)\}", lookup.endpoint):
-        # A foreign host here would be handed an access token.
-        yield "external_account.endpoint", "a URL that begins with {api_base_url} or {userinfo_endpoint}"
-    if "{userinfo_endpoint}" in lookup.endpoint:
-        for name, environment in definition.environments.items():
-            if environment.userinfo_endpoint is None:
-                yield f"environments.{name}.userinfo_endpoint", "a URL, since external_account asks there"
-    if not lookup.subject_path:
-        yield "external_account.subject_path", "a dotted path"

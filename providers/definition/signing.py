@@ -14,7 +14,8 @@ class EnteredField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Shape:  help says, a sentence each, where the provider's program shows the value. kind chooses how it is
             normalised. pattern is a regular expression for the whole normalised value, expected the same in
-            words; both are for identifiers, a business id has its own check.
+            words; both are for identifiers, a business id has its own check. way joins fields that belong
+            together where there are several ways to connect: the customer fills in the fields of one of them.
     """
 
     name: str
@@ -25,6 +26,7 @@ class EnteredField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     expected: str = "letters, digits and signs without spaces, at most 200"
     secret: bool = False
     example: str = ""
+    way: str = ""
 
 
 class RegistrationField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,13 +34,15 @@ class RegistrationField(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Shape:  `client_id` and `client_secret` are the registration's own, under the provider's name for them; any
             other name is one of its parameters. choices is what it may be, empty for free text within pattern.
-            A field without default and not optional has to be given.
+            A field without default and not optional has to be given. one_tenant_choices are those of the choices
+            that only a registration of one tenant may have, since they open the accounts of all.
     """
 
     name: str
     label: str
     help: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    one_tenant_choices: tuple[str, ...] = ()
     default: str = ""
     pattern: str = r".{1,200}"
     optional: bool = False
@@ -47,13 +51,8 @@ class RegistrationField(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Signing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may be signed.
 
-    Shape:  paths lie beneath `api_base_url`; in them `*` is one segment or a part of one, `**` is the rest.
-            base_url_parameter names the registration parameter that may put another base URL in the place of
-            the environment's; empty when none may.
     Units:  seconds.
     """
 
     methods: tuple[str, ...]
-    paths: tuple[str, ...] = ("/**",)
-    base_url_parameter: str = ""
     valid_seconds: int = 60

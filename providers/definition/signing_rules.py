@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
+
+import msgspec
 
 from providers.definition.signing import EnteredField, RegistrationField, Signing
-from providers.definition.values import ProviderDefinition
+from providers.definition.values import ProviderDefinition, Traits
 
 MAXIMUM_VALID_SECONDS = 60
 # In these names a registration keeps its own columns, not parameters.
 REGISTRATION_COLUMNS = frozenset({"client_id", "client_secret"})
+# A registration field named like one of these overrides it.
+TRAIT_TYPES: Mapping[str, Any] = {
+    name: annotation for name, annotation in get_type_hints(Traits).items() if name != "evidence"
+}
 _NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 _METHOD = re.compile(r"[A-Z]+")
 _PATH = re.compile(r"(/[A-Za-z0-9_.~*-]+)+")
@@ -26,6 +33,7 @@ def signing_complaints(definition: ProviderDefinition) -> Iterator[Complaint]:
         yield from _pattern(f"entered_fields.{entered.name}.pattern", entered.pattern)
     for field in definition.registration_fields:
         yield from _registration_field(f"registration_fields.{field.name}", field)
+    yield from _api(definition)
     if definition.signing is not None:
         yield from _signing(definition, definition.signing)
 
@@ -53,8 +61,19 @@ def _registration_field(key: str, field: RegistrationField) -> Iterator[Complain
     yield from _pattern(f"{key}.pattern", field.pattern)
     if field.choices and field.default and field.default not in field.choices:
         yield f"{key}.default", f"one of {', '.join(field.choices)}"
+    for value in filter(None, (*field.choices, field.default)):
+        if field.name in TRAIT_TYPES and not _fits_trait(field.name, value):
+            yield key, "a value that the trait of this name can have"
     if field.name in REGISTRATION_COLUMNS and (field.default or field.choices):
         yield key, "no default and no choices: it is the registration's own"
+
+
+def _fits_trait(name: str, value: str) -> bool:
+    try:
+        msgspec.convert(value, TRAIT_TYPES[name], strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _signing(definition: ProviderDefinition, signing: Signing) -> Iterator[Complaint]:
@@ -62,11 +81,16 @@ def _signing(definition: ProviderDefinition, signing: Signing) -> Iterator[Compl
         yield "grant_types_supported", "[] for a provider that signs each request"
     if not signing.methods or not all(_METHOD.fullmatch(method) for method in signing.methods):
         yield "signing.methods", "HTTP methods in capitals"
-    for path in signing.paths:
-        if not _PATH.fullmatch(path) or "/.." in path:
-            yield "signing.paths", "paths that begin with / and have no dot segments"
     if not 0 < signing.valid_seconds <= MAXIMUM_VALID_SECONDS:
         yield "signing.valid_seconds", f"1 to {MAXIMUM_VALID_SECONDS}"
-    parameters = {field.name for field in definition.registration_fields}
-    if signing.base_url_parameter and signing.base_url_parameter not in parameters:
-        yield "signing.base_url_parameter", "the name of one of the registration_fields"
+
+
+def _api(definition: ProviderDefinition) -> Iterator[Complaint]:
+    if not definition.api_paths:
+        yield "api_paths", "at least one"
+    for path in definition.api_paths:
+        if not _PATH.fullmatch(path) or "/.." in path:
+            yield "api_paths", "paths that begin with / and have no dot segments"
+    parameters = {field.name for field in definition.registration_fields} - REGISTRATION_COLUMNS
+    if definition.base_url_parameter and definition.base_url_parameter not in parameters:
+        yield "base_url_parameter", "the name of one of the registration_fields"

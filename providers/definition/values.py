@@ -6,11 +6,13 @@ Every class refuses unknown keys and is frozen; the tables it holds are read-onl
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
 
+from providers.definition.minting import CompanyChoice, KnownRefusal, Minting
 from providers.definition.signing import EnteredField, RegistrationField, Signing
 
 # RFC 8414 calls a list without entries absent; these are what we can speak, the first is the default.
@@ -72,9 +74,15 @@ class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Shape:  error_aliases maps the provider's error codes to the RFC's; token_type_aliases maps its token
             types, in lower case, to "Bearer"; token_response_path is the dotted path to the tokens' object.
+            expires_at_member names a member with the instant (or the day) of expiry, where there is no expires_in.
+            unauthorized_means_grant_rejected: a bare 401 of the token endpoint speaks of what the customer gave.
     """
 
     scope_separator: str = " "
+    access_token_member: str = "access_token"
+    token_type_member: str = "token_type"
+    expires_at_member: str = ""
+    unauthorized_means_grant_rejected: bool = False
     token_request_extra_parameters: Mapping[str, str] = field(default_factory=dict)
     basic_auth_unencoded: bool = False
     client_id_also_in_body: bool = False
@@ -96,26 +104,43 @@ class ApiErrorPaths(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class ExternalAccountLookup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The one GET that tells whose account it is.
 
-    Shape:  endpoint is a URL that may use {api_base_url} and {userinfo_endpoint}; the paths are dotted.
+    Shape:  endpoint is a URL that may use {api_base_url}, {userinfo_endpoint} and entered fields; the paths are
+            dotted. entered_subject names the entered field that is the subject, where the answer does not say it.
+            access_token_claim names a claim of an access token that is a JWT: then nothing is sent, and endpoint
+            is empty. body_ok are prefixes of which a good answer's text has one, where the status says nothing.
+            state_endpoint is one GET more, whose answer is good unless it is one of the known refusals.
     """
 
-    endpoint: str
-    subject_path: str
+    endpoint: str = ""
+    subject_path: str = ""
     name_path: str = ""
+    entered_subject: str = ""
+    access_token_claim: str = ""
+    method: Literal["GET", "POST"] = "GET"
+    body_ok: tuple[str, ...] = ()
+    state_endpoint: str = ""
 
 
 class ScopeDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A scope and one plain sentence on what it lets us do, for the connect page."""
+    """A scope and one plain sentence on what it lets us do, for the connect page.
+
+    Shape:  a name that ends in "*" stands for every scope that begins so.
+    """
 
     name: str
     description: str
 
 
 class ConnectHelp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the customer should know before pressing the button; plain English, one sentence a line."""
+    """What the customer should know before pressing the button; plain English, one sentence a line.
+
+    Shape:  link is a page of the provider's where the customer gets what the form asks for; `{client_id}` in it is
+            the registration's.
+    """
 
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    link: str = ""
 
 
 class ProviderDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,6 +148,14 @@ class ProviderDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Shape:  required_scopes are always sent; default_scopes are sent when a registration chooses none.
             The first of token_endpoint_auth_methods_supported is the default.
+            api_paths are what may be called beneath the base URL: `*` is one segment or a part of one, `**` the
+            rest. base_url_parameter names the registration parameter that may put another base URL in its place.
+            api_authorization: "basic" sends the access token as the password of api_basic_user, "none" sends only
+            api_headers. In those `{name}` is an entered field, `{client_id}`, `{client_secret}`,
+            `{parameters.<name>}` or `{extras.<name>}`.
+            exclusive_accounts: an account may be connected by one tenant only, since knowing its name proves
+            nothing. one_tenant_only: a registration has to belong to one tenant, since it opens all accounts.
+            sunset_on and sunset_note tell staff when the provider ends it.
     """
 
     id: str
@@ -148,7 +181,27 @@ class ProviderDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_field
     entered_fields: tuple[EnteredField, ...] = ()
     registration_fields: tuple[RegistrationField, ...] = ()
     signing: Signing | None = None
+    minting: Minting | None = None
+    company_choice: CompanyChoice | None = None
+    refusals: tuple[KnownRefusal, ...] = ()
+    api_paths: tuple[str, ...] = ("/**",)
+    base_url_parameter: str = ""
+    api_authorization: Literal["bearer", "basic", "none"] = "bearer"
+    api_basic_user: str = ""
+    api_headers: Mapping[str, str] = field(default_factory=dict)
+    exclusive_accounts: bool = False
+    one_tenant_only: bool = False
+    sunset_on: dt.date | None = None
+    sunset_note: str = ""
 
     def scope_description(self, scope: str) -> str:
         """The sentence for a scope, or the scope itself when the file has none."""
         return next((entry.description for entry in self.scopes_supported if entry.name == scope), scope)
+
+    def has_scope(self, scope: str) -> bool:
+        """Whether the provider has the scope, as far as the file says."""
+        # RFC 6749 section 3.3, scope-token.
+        return re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}", scope) is not None and any(
+            scope == entry.name or (entry.name.endswith("*") and scope.startswith(entry.name[:-1]))
+            for entry in self.scopes_supported
+        )

@@ -49,6 +49,7 @@ def build_authorization_request(
         "state": state,
         "code_challenge": code_challenge(code_verifier),
         "code_challenge_method": CODE_CHALLENGE_METHOD,
+        **({"response_mode": mode} if (mode := definition.response_modes_supported[0]) != "query" else {}),
         **_extra_parameters(definition, registration),
         **({"ui_locales": locale} if locale and locale in definition.ui_locales_supported else {}),
     }
@@ -58,11 +59,12 @@ def build_authorization_request(
 
 def _extra_parameters(definition: ProviderDefinition, registration: ClientRegistration) -> dict[str, str]:
     known = definition.authorization_extra_parameters
+    fields = {field.name for field in definition.registration_fields}
     for name in registration.parameters:
-        if name not in known:
+        if name not in known and name not in fields:
             expected = f"a parameter for {name!r}, which a client registration sets"
             raise DefinitionError(file=definition.id, key="authorization_extra_parameters", expected=expected)
-    return {**known, **registration.parameters}
+    return {name: registration.parameters.get(name, value) for name, value in known.items()}
 
 
 def process_authorization_response(

@@ -18,17 +18,34 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 
 
 def read_entered(definition: ProviderDefinition, typed: Mapping[str, str]) -> EnteredCredential:
-    """The credential that a filled form stands for.
+    """The credential that a filled form stands for: of fields with a way, those of the one way filled in.
 
-    Raises: RequestRefused naming the field; problem is one of unknown_field, missing, too_long, pattern,
+    Raises: RequestRefused naming the field; problem is one of unknown_field, missing, two_ways, too_long, pattern,
             not_a_business_id, check_digit.
     """
     known = {field.name: field for field in definition.entered_fields}
     if unknown := sorted(typed.keys() - known.keys()):
-        raise _refused(definition, unknown[0], "unknown_field", f"only {', '.join(known)}")
+        expected = f"only {', '.join(known)}" if known else "no values"
+        raise _refused(definition, unknown[0], "unknown_field", expected)
+    asked = _fields_asked(definition, typed)
     return EnteredCredential(
-        fields={name: Secret(_accepted(definition, field, typed.get(name, ""))) for name, field in known.items()}
+        fields={field.name: Secret(_accepted(definition, field, typed.get(field.name, ""))) for field in asked}
     )
+
+
+def _fields_asked(definition: ProviderDefinition, typed: Mapping[str, str]) -> list[EnteredField]:
+    """The fields without a way, and those of the way that was taken; of several, none counts."""
+    ways = tuple(dict.fromkeys(field.way for field in definition.entered_fields if field.way))
+    filled = [field for field in definition.entered_fields if field.way and _is_filled(typed.get(field.name, ""))]
+    taken = filled[0].way if filled else next(iter(ways), "")
+    for field in filled:
+        if field.way != taken:
+            raise _refused(definition, field.name, "two_ways", "one way to connect filled in, and the other empty")
+    return [field for field in definition.entered_fields if field.way in ("", taken)]
+
+
+def _is_filled(typed: str) -> bool:
+    return len(typed) > MAXIMUM_LENGTH or without_paste_marks(typed) != ""
 
 
 def without_paste_marks(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
@@ -55,6 +57,38 @@ def token_members(quirks: Quirks, members: Mapping[str, Any]) -> Mapping[str, An
     for step in filter(None, quirks.token_response_path.split(".")):
         found = found.get(step) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else members
+
+
+def access_token(quirks: Quirks, members: Mapping[str, Any]) -> object:
+    """The access token as it came, under the provider's name for it."""
+    return members.get(quirks.access_token_member)
+
+
+def token_type_as_sent(quirks: Quirks, members: Mapping[str, Any]) -> object:
+    """The token type as it came, under the provider's name for it."""
+    return members.get(quirks.token_type_member)
+
+
+def lifetime(quirks: Quirks, members: Mapping[str, Any], now: dt.datetime) -> object:
+    """`expires_in` as it came; or the whole seconds until the provider's instant, None when that is not readable.
+
+    Shape:  an instant is ISO 8601, UTC where it names no zone; of a day, it is the beginning.
+    """
+    if not quirks.expires_at_member:
+        return members.get("expires_in")
+    value = members.get(quirks.expires_at_member)
+    try:
+        # Python reads at most six digits of a second; some write seven.
+        then = dt.datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", str(value)))
+        aware = then if then.tzinfo else then.replace(tzinfo=dt.UTC)
+        return int((aware - now).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+
+
+def unauthorized_is_on_the_grant(quirks: Quirks, status: int, error: str | None) -> bool:
+    """Whether an answer without an error code of OAuth's refuses what the customer gave."""
+    return quirks.unauthorized_means_grant_rejected and status == 401 and error is None
 
 
 def token_type(quirks: Quirks, value: object) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -17,7 +18,7 @@ from providers.errors import (
     ResponseMalformed,
 )
 from providers.messages import HttpResponse
-from providers.protocol import quirks
+from providers.protocol import known_refusals, quirks
 from providers.protocol.strict_json import text_at
 
 MAXIMUM_RETRY_AFTER_SECONDS = 86400.0
@@ -41,6 +42,9 @@ KNOWN_ERRORS = GRANT_ERRORS | UNAVAILABLE_ERRORS | CLIENT_ERRORS
 _THROTTLED = 429
 _REQUEST_TIMEOUT = 408
 _UNAVAILABLE = 503
+# In seconds from now, or as an instant: whatever is later than thirty years is one.
+_RESETS = ("x-ratelimit-reset", "x-rate-limit-reset")
+_INSTANT = 1_000_000_000
 # Between us and the provider's own server: it may have acted although its gateway gave up.
 _GATEWAY_STATUSES = frozenset({502, 504})
 
@@ -54,12 +58,15 @@ def refusal(
     Source: RFC 6749 section 5.2; RFC 9110 section 10.2.3.
     """
     facts = _facts(definition, endpoint, response, members)
+    known = known_refusals.find(definition, response, members, at=known_refusals.TOKEN)
+    if known is not None:
+        return known_refusals.error_of_meaning(known.means, facts, wait=retry_after(response), known=known)
     status, error = response.status, facts["error"]
     if status >= 500 or status in (_THROTTLED, _REQUEST_TIMEOUT):
         return _unavailable(response, members, facts)
     if error in UNAVAILABLE_ERRORS:
         return ProviderUnavailable(retry_after=retry_after(response), processed=False, **facts)
-    if error in GRANT_ERRORS:
+    if error in GRANT_ERRORS or quirks.unauthorized_is_on_the_grant(definition.quirks, status, error):
         return GrantRejected(**facts)
     if status < 400 and error not in CLIENT_ERRORS:
         return ResponseMalformed(**facts)
@@ -76,7 +83,21 @@ def error_of(definition: ProviderDefinition, members: Mapping[str, Any] | None) 
 
 
 def retry_after(response: HttpResponse) -> float | None:
-    """Retry-After in seconds, at most a day; None when there is none or it is not understood."""
+    """How long to wait in seconds, at most a day; None when the answer does not say or is not understood.
+
+    Shape:  Retry-After; where that is missing from a 429, the provider's own reset header.
+    """
+    told = _retry_after(response)
+    if told is not None or response.status != _THROTTLED:
+        return told
+    value = next((response.headers[name].strip() for name in _RESETS if name in response.headers), "")
+    if not re.fullmatch(r"[0-9]{1,12}", value):
+        return None
+    seconds = float(value) - (time.time() if int(value) >= _INSTANT else 0)
+    return min(max(seconds, 0.0), MAXIMUM_RETRY_AFTER_SECONDS)
+
+
+def _retry_after(response: HttpResponse) -> float | None:
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         # Its digits may be thousands: a float takes them all, as infinity.

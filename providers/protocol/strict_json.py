@@ -1,4 +1,4 @@
-"""JSON from strangers: objects, no repeated keys, no NaN, not deep; anything else is not JSON to us."""
+"""JSON from strangers: objects and arrays, no repeated keys, no NaN, not deep; anything else is not JSON to us."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ def parse_object(body: bytes) -> dict[str, Any] | None:
 
     Source: RFC 8259 sections 4, 6 and 9.
     """
-    value = _parse(body)
+    value = parse_value(body)
     return value if isinstance(value, dict) else None
 
 
 def parse_objects(body: bytes) -> list[dict[str, Any]] | None:
     """The objects of the array that a body holds, or None when it holds anything else."""
-    value = _parse(body)
+    value = parse_value(body)
     return value if isinstance(value, list) and all(isinstance(each, dict) for each in value) else None
 
 
-def _parse(body: bytes) -> Any:
+def parse_value(body: bytes) -> Any:
+    """Whatever a body holds, None when it is not JSON to us."""
     try:
         value = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -58,10 +59,19 @@ def _children(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def value_at(value: Any, path: str) -> Any:
+    """What is at a dotted path, None when there is nothing; a number is a place in an array, "" the whole."""
+    for step in path.split(".") if path else ():
+        if isinstance(value, list):
+            value = value[int(step)] if step.isdecimal() and len(step) < 5 and int(step) < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
 def text_at(value: Any, path: str) -> str:
     """The text or number at a dotted path, as text; empty when there is none."""
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    found = value_at(value, path)
+    if isinstance(found, bool) or not isinstance(found, str | int):
         return ""
-    return str(value)
+    return str(found)

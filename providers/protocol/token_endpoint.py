@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from providers.definition import ProviderDefinition
 from providers.errors import ResponseMalformed
 from providers.messages import ClientRegistration, HttpRequest, HttpResponse, Secret, TokenResponse
-from providers.protocol import quirks
+from providers.protocol import known_refusals, quirks
 from providers.protocol.client_authentication import authenticate
 from providers.protocol.quirks import Fields
 from providers.protocol.refusals import KNOWN_ERRORS, error_of, refusal
@@ -77,9 +78,12 @@ def _request(definition: ProviderDefinition, registration: ClientRegistration, u
     return HttpRequest(method="POST", url=url, endpoint=ENDPOINT, fields=extended, headers=headers)
 
 
-def process_response(definition: ProviderDefinition, response: HttpResponse) -> TokenResponse:
+def process_response(
+    definition: ProviderDefinition, response: HttpResponse, now: dt.datetime | None = None
+) -> TokenResponse:
     """The tokens a response carries.
 
+    Shape:  now is the present, when it is not what the clock says.
     Units:  expires_in in seconds, as judged.
     Raises: GrantRejected, ClientRejected, ProviderUnavailable, ResponseMalformed.
     Source: RFC 6749 sections 5.1 and 5.2.
@@ -91,14 +95,22 @@ def process_response(definition: ProviderDefinition, response: HttpResponse) -> 
         raise refusal(definition, ENDPOINT, response, members)
     if members is None:
         raise _malformed(definition, response, "the body is not a JSON object")
-    if error_of(definition, members) in KNOWN_ERRORS and not members.get("access_token"):
+    found = quirks.token_members(definition.quirks, members)
+    if not quirks.access_token(definition.quirks, found) and _is_refusal(definition, response, members):
         raise refusal(definition, ENDPOINT, response, members)
-    return _tokens(definition, response, quirks.token_members(definition.quirks, members))
+    return _tokens(definition, response, found, now or dt.datetime.now(dt.UTC))
 
 
-def _tokens(definition: ProviderDefinition, response: HttpResponse, members: Mapping[str, Any]) -> TokenResponse:
-    access_token = members.get("access_token")
-    token_type = quirks.token_type(definition.quirks, members.get("token_type"))
+def _is_refusal(definition: ProviderDefinition, response: HttpResponse, members: Mapping[str, Any]) -> bool:
+    known = known_refusals.find(definition, response, members, at=known_refusals.TOKEN)
+    return known is not None or error_of(definition, members) in KNOWN_ERRORS
+
+
+def _tokens(
+    definition: ProviderDefinition, response: HttpResponse, members: Mapping[str, Any], now: dt.datetime
+) -> TokenResponse:
+    access_token = quirks.access_token(definition.quirks, members)
+    token_type = quirks.token_type(definition.quirks, quirks.token_type_as_sent(definition.quirks, members))
     if members.get("error"):
         raise _malformed(definition, response, "an error in a successful response")
     if not isinstance(access_token, str) or not _ACCESS_TOKEN.fullmatch(access_token):
@@ -109,9 +121,9 @@ def _tokens(definition: ProviderDefinition, response: HttpResponse, members: Map
         access_token=Secret(access_token),
         token_type=token_type,
         refresh_token=_refresh_token(definition, response, members.get("refresh_token")),
-        expires_in=judged_lifetime(definition, members.get("expires_in")),
+        expires_in=judged_lifetime(definition, quirks.lifetime(definition.quirks, members, now)),
         scope=_scope(definition, members.get("scope")),
-        extras=_extras(members),
+        extras=_extras(definition, members),
         id_token=_id_token(members.get("id_token")),
     )
 
@@ -160,12 +172,14 @@ def _scope(definition: ProviderDefinition, value: object) -> tuple[str, ...] | N
     return quirks.split_scopes(definition.quirks, value) or None
 
 
-def _extras(members: Mapping[str, Any]) -> Mapping[str, Any]:
+def _extras(definition: ProviderDefinition, members: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = definition.quirks
+    judged = _JUDGED_MEMBERS | {names.access_token_member, names.token_type_member, names.expires_at_member}
     return MappingProxyType(
         {
             name: value
             for name, value in members.items()
-            if name not in _JUDGED_MEMBERS and not _SECRET_NAME.search(name) and name.isprintable() and _is_plain(value)
+            if name not in judged and not _SECRET_NAME.search(name) and name.isprintable() and _is_plain(value)
         }
     )
 

@@ -13,10 +13,14 @@ import hmac
 import re
 from collections.abc import Mapping
 
+from providers.described import Settings
+from providers.errors import RightMissing
 from providers.messages import (
+    ApiReading,
     ClientRegistration,
     EnteredCredential,
     HttpRequest,
+    HttpResponse,
     RequestToSign,
     SignedHeaders,
     VerifiedCredential,
@@ -24,7 +28,7 @@ from providers.messages import (
 from providers.protocol.business_id import looks_like_business_id
 from providers.protocol.signable_url import FIELD as URL
 from providers.protocol.signable_url import SignableUrl
-from providers.signing import SigningProvider, SigningSettings, utc
+from providers.signing import SigningProvider, utc
 from providers.visma import fivaldi_response
 
 PROVIDER_ID = "fivaldi"
@@ -61,7 +65,7 @@ class Fivaldi(SigningProvider):
             self._check_company(settings, self.entered(credential, "cuid"), url)
         return self._signed(registration, request, url, now)
 
-    def _check_company(self, settings: SigningSettings, cuid: str, url: SignableUrl) -> None:
+    def _check_company(self, settings: Settings, cuid: str, url: SignableUrl) -> None:
         """Refuses other companies: one partner credential opens those of all customers."""
         base = settings.base_path
         company = f"{base}/companies/{cuid}"
@@ -139,13 +143,20 @@ class Fivaldi(SigningProvider):
     ) -> VerifiedCredential:
         """The credential with the company's `cuid`, and the company; see `interface.Verifies`."""
         request = self.verification_request(registration, credential, now=now)
-        response = self._outbound.send(request, provider_id=self.id)
-        return fivaldi_response.verified(
-            response,
-            company=self._company(credential),
-            issuer=self.issuer(registration),
-            provider_id=self.id,
-        )
+        response = self._send(request)
+        try:
+            return fivaldi_response.verified(
+                response,
+                company=self._company(credential),
+                issuer=self.issuer(registration),
+                provider_id=self.id,
+            )
+        except RightMissing as error:
+            raise self.explained(error, ("company",)) from None
+
+    def read_answer(self, answer: HttpResponse) -> ApiReading:
+        """What an answer means; Fivaldi says it in the HTTP status."""
+        return fivaldi_response.reading(answer, super().read_answer(answer))
 
     def _company(self, credential: EnteredCredential) -> str:
         """What was typed in, or the cuid of a credential that was verified before."""

@@ -7,7 +7,7 @@ Sources, read 2026-11-21: the error shapes of the vendor's OpenAPI file (API ver
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from providers.errors import (
@@ -17,8 +17,17 @@ from providers.errors import (
     ResponseMalformed,
     RightMissing,
     one_line,
+    redact,
 )
-from providers.messages import EnteredCredential, ExternalAccount, HttpResponse, Secret, VerifiedCredential
+from providers.messages import (
+    ApiReading,
+    EnteredCredential,
+    ExternalAccount,
+    HttpResponse,
+    Meaning,
+    Secret,
+    VerifiedCredential,
+)
 from providers.protocol.refusals import retry_after
 from providers.protocol.strict_json import parse_object, parse_objects, text_at
 
@@ -69,6 +78,22 @@ def judge(response: HttpResponse, *, provider_id: str) -> None:
     if not 400 <= status < 500:
         kind = ResponseMalformed
     raise kind(provider_id=provider_id, endpoint=ENDPOINT, status=status, description=description)
+
+
+def reading(response: HttpResponse, generic: ApiReading) -> ApiReading:
+    """What an answer means: the generic reading, but for 401 and 403, and with the wait of the token bucket.
+
+    Shape:  401 is on the partner's own secret or clock, 403 on the company, which has not let the partner in.
+    """
+    if generic.meaning == "ok":
+        return generic
+    meanings: dict[int, Meaning] = {401: "client_rejected", 403: "right_missing"}
+    return replace(
+        generic,
+        meaning=meanings.get(response.status, generic.meaning),
+        description=generic.description or redact(text_at(parse_object(response.body) or {}, "message")),
+        retry_after=_wait(response) if generic.meaning == "throttled" else generic.retry_after,
+    )
 
 
 def verified(response: HttpResponse, *, company: str, issuer: str, provider_id: str) -> VerifiedCredential:

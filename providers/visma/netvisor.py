@@ -11,19 +11,23 @@ import datetime as dt
 import hashlib
 import hmac
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import NoReturn
 
-from providers.errors import RequestRefused
+from providers.errors import ProviderError, RequestRefused
 from providers.messages import (
+    ApiReading,
     ClientRegistration,
     EnteredCredential,
     ExternalAccount,
     HttpRequest,
+    HttpResponse,
     RequestToSign,
     SignedHeaders,
     VerifiedCredential,
 )
+from providers.protocol import known_refusals
 from providers.protocol.signable_url import FIELD as URL
 from providers.signing import SigningProvider, utc
 from providers.visma import netvisor_response
@@ -101,16 +105,31 @@ class Netvisor(SigningProvider):
         organisation = self.entered(credential, "organisation_id")
         url = f"{self.base_url(registration)}/customerlist.nv?keyword={organisation}"
         signed = self.sign(registration, credential, RequestToSign(method="GET", url=url), now=now, nonce=nonce)
-        return HttpRequest(method="GET", url=url, endpoint=netvisor_response.ENDPOINT, headers=signed.headers)
+        # The door sends a byte a character: these are the bytes that were signed.
+        headers = {name: value.encode(ENCODING).decode("latin-1") for name, value in signed.headers.items()}
+        return HttpRequest(method="GET", url=url, endpoint=netvisor_response.ENDPOINT, headers=headers)
 
     def verify(
         self, registration: ClientRegistration, credential: EnteredCredential, *, now: dt.datetime, nonce: str
     ) -> VerifiedCredential:
         """The credential as given, and its organisation; see `interface.Verifies`."""
         request = self.verification_request(registration, credential, now=now, nonce=nonce)
-        netvisor_response.judge(self._outbound.send(request, provider_id=self.id), provider_id=self.id)
+        response = self._send(request)
+        try:
+            netvisor_response.judge(response, provider_id=self.id)
+        except ProviderError as error:
+            raise self.explained(error, netvisor_response.likely_wrong(response.body)) from None
         account = ExternalAccount(issuer=self.issuer(registration), subject=self.entered(credential, "organisation_id"))
         return VerifiedCredential(credential=credential, account=account)
+
+    def read_answer(self, answer: HttpResponse) -> ApiReading:
+        """What an answer means; Netvisor says it in its XML, whatever the HTTP status."""
+        reading = netvisor_response.reading(answer)
+        if reading is None:
+            return super().read_answer(answer)
+        codes = frozenset({reading.error} if reading.error else ())
+        known = known_refusals.match(self.definition, status=0, codes=codes, text=reading.description)
+        return replace(reading, explanation=known.text if known else "")
 
 
 provider = Netvisor

@@ -7,6 +7,7 @@ Source, read 2026-11-21: support.netvisor.fi article 77000500440.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from providers.errors import (
@@ -16,8 +17,10 @@ from providers.errors import (
     ProviderUnavailable,
     ResponseMalformed,
     RightMissing,
+    redact,
+    safe_code,
 )
-from providers.messages import HttpResponse
+from providers.messages import ApiReading, HttpResponse, Meaning
 from providers.protocol.refusals import retry_after
 from providers.protocol.strict_xml import texts_of_children
 
@@ -33,6 +36,11 @@ _NOTHING_DONE = frozenset({"request_not_unique", "system_maintenance"})
 _UNKNOWN_OUTCOME = frozenset({"technical_error"})
 # What was sent does not please: the turn of the program that sent it.
 _CONTENT = frozenset({"invalid_data", "invalid_data_size", "duplicate_data", "period_lock"})
+_MEANINGS: Mapping[str, Meaning] = {
+    **dict.fromkeys(_KEYS, "credential_refused"),
+    **dict.fromkeys(_RIGHTS, "right_missing"),
+    **dict.fromkeys(_NOTHING_DONE | _UNKNOWN_OUTCOME, "unavailable"),
+}
 # Header names stay as they are in every language; a text that names one names the value.
 _FIELD_OF_HEADER = {
     "customerid": "customer_id",
@@ -79,6 +87,21 @@ def judge(response: HttpResponse, *, provider_id: str) -> None:
         raise _error(status, response, provider_id)
 
 
+def reading(response: HttpResponse) -> ApiReading | None:
+    """What an answer means, None when it says nothing in Netvisor's form."""
+    status = read_status(response.body)
+    if status is None:
+        return None
+    if status.code == OK:
+        return ApiReading(meaning="ok")
+    return ApiReading(
+        meaning=_MEANINGS.get(status.code, "content"),
+        error=safe_code(status.code),
+        description=redact(status.text),
+        retry_after=_wait(status, response),
+    )
+
+
 def likely_wrong(body: bytes) -> tuple[str, ...]:
     """The fields that a refusal names, as far as it does; empty when it does not say."""
     status = read_status(body)
@@ -90,8 +113,7 @@ def _error(status: Status, response: HttpResponse, provider_id: str) -> Provider
     code = status.code
     if code in _NOTHING_DONE or code in _UNKNOWN_OUTCOME:
         return ProviderUnavailable(
-            # Another transaction id is all that a repeated one needs.
-            retry_after=0.0 if code == "request_not_unique" else retry_after(response),
+            retry_after=_wait(status, response),
             processed=False if code in _NOTHING_DONE else None,
             provider_id=provider_id,
             endpoint=ENDPOINT,
@@ -106,6 +128,11 @@ def _error(status: Status, response: HttpResponse, provider_id: str) -> Provider
     }
     kind = next((kind for codes, kind in kinds.items() if code in codes), ResponseMalformed)
     return kind(provider_id=provider_id, endpoint=ENDPOINT, status=response.status, error=code, description=status.text)
+
+
+def _wait(status: Status, response: HttpResponse) -> float | None:
+    # Another transaction id is all that a repeated one needs.
+    return 0.0 if status.code == "request_not_unique" else retry_after(response)
 
 
 def _without_status(response: HttpResponse, provider_id: str) -> ProviderError:

@@ -7,6 +7,7 @@ from tenants.models.client_registration import ClientRegistration
 from tenants.models.connection import Connection, Reason, State
 from tenants.models.credential import Credential, CredentialOrphan
 from tenants.models.data_key import DataKey
+from tenants.models.minted_token import MintedToken
 from tenants.models.outbox import OutboxEvent
 from tenants.models.renewal_slot import RenewalSlot
 from tenants.models.tenant import Tenant
@@ -23,6 +24,7 @@ __all__ = [
     "CredentialOrphan",
     "DataKey",
     "IssueCount",
+    "MintedToken",
     "Operation",
     "OutboxEvent",
     "Reason",

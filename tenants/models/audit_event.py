@@ -1,6 +1,8 @@
 """Who did what."""
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 
 
@@ -24,7 +26,17 @@ class AuditEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["connection_id", "-id"], name="audit_of_connection"),
+            # A timeline leaves out what was signed, which outnumbers all else by far.
+            models.Index(
+                fields=["connection_id", "-id"], name="audit_of_timeline", condition=~Q(action="request.signed")
+            ),
             models.Index(fields=["tenant_id", "-id"], name="audit_of_tenant"),
+            # Support looks for a provider's error by the reference that the provider gave it.
+            models.Index(
+                KeyTransform("error_id", "detail"),
+                name="audit_of_error",
+                condition=models.Q(detail__has_key="error_id"),
+            ),
         ]
 
     def __str__(self) -> str:

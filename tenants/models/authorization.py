@@ -51,10 +51,16 @@ class ConnectSession(models.Model):
 
 
 class AuthorizationRequest(models.Model):
-    """Pending, one use: hash of state, sealed verifier, browser binding, expiry."""
+    """Pending, one use: hash of state, sealed verifier, browser binding, expiry.
+
+    sealed_response holds an answer that was posted from the provider's site, until the browser that started the flow
+    asks for it. While `choosing`, sealed_credential holds what was granted, until the customer has picked a company.
+    A filled-in form is a flow as well: consumed at once, with an outcome.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending"
+        CHOOSING = "choosing"
         CONSUMED = "consumed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -66,6 +72,8 @@ class AuthorizationRequest(models.Model):
     browser_hash = models.BinaryField()
     sealed_verifier = models.BinaryField()
     data_key = models.ForeignKey(DataKey, on_delete=models.PROTECT, related_name="+")
+    sealed_response = models.BinaryField(null=True)
+    sealed_credential = models.BinaryField(null=True)
     redirect_uri = models.CharField(max_length=500)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     outcome = models.CharField(max_length=40, blank=True, default="")
@@ -82,6 +90,14 @@ class AuthorizationRequest(models.Model):
 
     def seal_context(self) -> SealContext:
         return verifier_context(self.tenant_id, self.id)
+
+
+def response_context(tenant_id: UUID, request_id: UUID) -> SealContext:
+    return SealContext(tenant_id=tenant_id, row_id=request_id, field="authorization_response")
+
+
+def choosing_context(tenant_id: UUID, request_id: UUID) -> SealContext:
+    return SealContext(tenant_id=tenant_id, row_id=request_id, field="choosing")
 
 
 def verifier_context(tenant_id: UUID, request_id: UUID) -> SealContext:

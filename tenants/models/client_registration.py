@@ -1,6 +1,7 @@
 """Our standing at a provider."""
 
 import uuid
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,6 +10,11 @@ from django.db.models.functions import Now
 from tenants.models.data_key import DataKey
 from tenants.models.tenant import Tenant
 from tenants.vault import SealContext
+
+
+def secrets_context(tenant_id: UUID | None, registration_id: UUID) -> SealContext:
+    """The place of a registration's secrets, for who has only columns of its row."""
+    return SealContext(tenant_id=tenant_id, row_id=registration_id, field="client_secrets")
 
 
 class ClientRegistration(models.Model):
@@ -51,4 +57,4 @@ class ClientRegistration(models.Model):
         return f"{self.provider_id} ({self.environment}) {self.client_id}"
 
     def seal_context(self) -> SealContext:
-        return SealContext(tenant_id=self.tenant_id, row_id=self.id, field="client_secrets")
+        return secrets_context(self.tenant_id, self.id)

@@ -31,6 +31,8 @@ class Reason(models.TextChoices):
     ABSOLUTE_EXPIRED = "absolute_expired", "The connection reached the longest life the provider allows."
     CONSENT_WITHDRAWN = "consent_withdrawn", "Somebody withdrew the consent at the provider."
     SCOPE_MISSING = "scope_missing", "The provider granted fewer rights than are needed."
+    RIGHT_MISSING = "right_missing", "The provider's user lacks a right in the provider's own program."
+    ACCOUNT_UNVERIFIED = "account_unverified", "The provider has not verified the company yet."
     ACCOUNT_MISMATCH = "account_mismatch", "Somebody signed in with another company than before."
     ROTATION_LOST = (
         "rotation_lost",

@@ -67,6 +67,47 @@ def claim_forced(connection_id: UUID, version: int, *, owner: str, lease_seconds
     return _claim(row) if row else None
 
 
+def claim_probe(connection_id: UUID, version: int, *, owner: str, lease_seconds: float) -> Claim | None:
+    """As claim_forced, for a slot that is parked because there is nothing to renew: only somebody to ask."""
+    sql = f"""
+        UPDATE tenants_renewalslot s SET {_TAKE}, forced_version = %(version)s, forced_at = now(), failure_class = ''
+        WHERE s.connection_id = %(id)s AND {_FREE}
+          AND (s.forced_version IS DISTINCT FROM %(version)s OR s.forced_at < now() - interval '60 seconds')
+        RETURNING s.connection_id, s.fence, s.uncertain_at IS NOT NULL, s.suspect_version, s.attempts
+    """  # noqa: S608  constants of this module
+    parameters = {"id": connection_id, "version": version, "owner": owner, "lease": lease_seconds}
+    row = one_row(sql, parameters)
+    return _claim(row) if row else None
+
+
+def end_probe(claim: Claim, *, failure: str) -> bool:
+    """Give the slot back as it was, with what came of asking. False when the fence is lost."""
+    return affected(
+        """
+        UPDATE tenants_renewalslot
+        SET intent = '', intent_at = NULL, lease_until = NULL, failure_class = %(failure)s
+        WHERE connection_id = %(id)s AND fence = %(fence)s
+        """,
+        {"id": claim.connection_id, "fence": claim.fence, "failure": failure},
+    )
+
+
+def held(connection_id: UUID) -> bool:
+    """Tell whether somebody holds the slot at this moment."""
+    sql = "SELECT 1 FROM tenants_renewalslot WHERE connection_id = %(id)s AND lease_until > now()"
+    return one_row(sql, {"id": connection_id}) is not None
+
+
+def came_of_a_report(connection_id: UUID, version: int) -> bool:
+    """Tell whether this version is the one that a report of the last minute led to."""
+    sql = """
+        SELECT 1 FROM tenants_renewalslot s JOIN tenants_credential c USING (connection_id)
+        WHERE s.connection_id = %(id)s AND c.version = %(version)s AND c.previous_version = s.forced_version
+          AND s.forced_at > now() - interval '60 seconds' AND c.issued_at >= s.forced_at
+    """
+    return one_row(sql, {"id": connection_id, "version": version}) is not None
+
+
 def resume(connection_id: UUID, fence: int) -> Claim | None:
     """Take up a claim that the sweep handed over by id; None when it is taken up already, expired or superseded.
 

@@ -1,70 +1,22 @@
 """The commands, as a script calls them: one JSON object or one sentence, and an exit code."""
 
-import json
-import sys
 import uuid
 from argparse import ArgumentParser
-from collections.abc import Callable
-from dataclasses import dataclass
-from io import StringIO
-from typing import Any
 
 import pytest
-from django.core.management import ManagementUtility, load_command_class
+from django.core.management import load_command_class
 from django.db import OperationalError, connection
 
 from broker.management.base import JsonCommand
 from broker.services import callers, credentials
 from tenants.models import ApiKey, AuditEvent, ClientRegistration, Tenant
 from tests import people
+from tests.broker.managing import Manage
 from tests.house.canaries import dump
 from tests.production import PROJECT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COMMANDS = sorted(path.stem for path in (PROJECT / "broker/management/commands").glob("[a-z]*.py"))
-
-
-@dataclass
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        assert self.code == 0, self.err
-        assert len(self.out.splitlines()) == 1, self.out
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-    @property
-    def sentence(self) -> str:
-        """The plain sentence that a refusal is: nothing on stdout, no traceback."""
-        assert (self.code, self.out) == (1, ""), (self.code, self.out, self.err)
-        assert self.err.startswith("CommandError: "), self.err
-        assert len(self.err.strip().splitlines()) == 1, self.err
-        return self.err.removeprefix("CommandError: ").strip()
-
-
-Manage = Callable[..., Done]
-
-
-@pytest.fixture
-def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Manage:
-    def run(*arguments: str, stdin: str = "") -> Done:
-        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
-        capsys.readouterr()
-        code = 0
-        try:
-            ManagementUtility(["manage.py", *arguments]).execute()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -73,6 +25,7 @@ def acme(manage: Manage) -> str:
 
 
 REGISTER = ("register_client", people.PROVIDER, "--environment", "production", "--client-id", "c", "--json")
+STDIN = ("--client-secret-file", "-")
 
 
 class TestOneJsonObject:
@@ -110,7 +63,7 @@ class TestOneJsonObject:
         assert ApiKey.objects.filter(revoked_at=None).get().key_id == new["key_id"]
 
     def test_connect_link(self, manage, acme):
-        manage(*REGISTER)
+        manage(*REGISTER, *STDIN, stdin="a secret")
         made = manage("connect_link", "acme", people.PROVIDER, "--locale", "sv", "--json").json
         assert set(made) == {"id", "url", "expires_at"}
         assert made["url"].startswith("http://127.0.0.1:8000/connect/")
@@ -215,6 +168,7 @@ REFUSALS = [
     (("register_client", people.PROVIDER, "--environment", "moon", "--client-id", "c"), "environment must be one of"),
     ((*REGISTER, "--scope", "everything"), "unknown scope 'everything'"),
     ((*REGISTER, "--tenant", "nobody"), "no tenant has the slug 'nobody'"),
+    (("import_connections", "/nowhere"), "the file cannot be read: FileNotFoundError"),
     (("replace_secret", "nobody", "--client-secret-file", "-"), ""),
     (("connect_link", "nobody", people.PROVIDER), "no tenant has the slug 'nobody' (tenant_not_found)"),
     (("connect_link", "acme", people.PROVIDER), "no client registration serves acme"),

@@ -19,6 +19,7 @@ KEYS = [
     "reauthorization_detected_seconds",
     "same_connection_id",
     "revoked_at_provider",
+    "systems",
 ]
 
 
@@ -66,6 +67,8 @@ def test_from_the_first_start_to_the_last_process(tmp_path: Path) -> None:
         result = json.loads(told.stdout.splitlines()[-1])
         assert list(result) == KEYS
         assert all(result.values())
+        assert len(result["systems"]) == 16
+        assert all(result["systems"].values())
         first.process.send_signal(signal.SIGINT)
         assert first.process.wait(timeout=30) == 0, first.text
         assert first.text.endswith("Stopped.\n")

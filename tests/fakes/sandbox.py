@@ -22,6 +22,9 @@ from urllib.parse import quote, urljoin
 import httpx2
 import pytest
 
+from embedded import local_provider
+from tests.fakes.system_control import SystemControl
+
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox secret: 100% +/& ä"  # every character that Basic has to form-encode
 REDIRECT_URI = "http://127.0.0.1:8000/cb/visma-eaccounting"
@@ -157,6 +160,18 @@ class SandboxProcess:
         """The number of the newest log entry, to pass as `since` later."""
         return self.control("GET", "log", since=10**15)["last_number"]
 
+    def system(self, name: str) -> SystemControl:
+        """What one of the sandbox's systems knows of partners, companies and keys."""
+        return SystemControl(self.control, name)
+
+    def write_local_catalogue(self, folder: Path) -> Path:
+        """The folder, with one file for each provider of the catalogue that has an environment here."""
+        folder.mkdir(parents=True, exist_ok=True)
+        known = {file.stem for file in (PROJECT / "providers" / "catalogue").glob("*.toml")}
+        found = self.control("GET", "environments")
+        local_provider.write_files(folder, {provider: found[provider] for provider in known & found.keys()})
+        return folder
+
     def wait_for_log(self, count: int, seconds: float = 5.0, **filters: Any) -> list[dict[str, Any]]:
         """The log entries, once there are `count` finished ones."""
         deadline = time.monotonic() + seconds
@@ -204,7 +219,17 @@ def read_form(page: httpx2.Response) -> Form:
     return reader.form
 
 
-def sign_in_and_consent(
+def sign_in_and_consent(client: httpx2.Client, url: str, **person: Any) -> str:
+    """The URL at the client's redirect URI that the pages end with; it is not followed.
+
+    `url` is the authorization request. The client needs a cookie jar (httpx2.Client has one); redirects are
+    followed here and not by it. `person`: username, password, company (an id; without it the first one is taken)
+    and allow.
+    """
+    return walk_pages(client, url, **person)[0]
+
+
+def walk_pages(
     client: httpx2.Client,
     url: str,
     *,
@@ -212,24 +237,20 @@ def sign_in_and_consent(
     password: str = PASSWORD,
     company: str | None = None,
     allow: bool = True,
-) -> str:
-    """The URL at the client's redirect URI that the pages end with; it is not followed.
-
-    `url` is the authorization request. The client needs a cookie jar (httpx2.Client has one); redirects are
-    followed here and not by it. `company` is a company id; without it the first one is taken.
-    """
+) -> tuple[str, dict[str, str]]:
+    """The same, with what a browser would post there: nothing unless the response mode is form_post."""
     base = httpx2.URL(url)
     page = client.get(url, follow_redirects=False)
     for _ in range(12):
+        form = Form(page.headers["Location"]) if page.is_redirect else read_form(page)
+        target = httpx2.URL(urljoin(str(page.url), form.action))
+        if (target.host, target.port) != (base.host, base.port):
+            return str(target), form.fields
         if page.is_redirect:
-            target = httpx2.URL(urljoin(str(page.url), page.headers["Location"]))
-            if (target.host, target.port) != (base.host, base.port):
-                return str(target)
             page = client.get(target, follow_redirects=False)
             continue
-        form = read_form(page)
         answers = _answers(form, username, password, company, allow)
-        page = client.post(urljoin(str(page.url), form.action), data=answers, follow_redirects=False)
+        page = client.post(target, data=answers, follow_redirects=False)
         assert page.status_code < 400, f"the sandbox refused: {page.status_code} {page.text[-600:]}"
     raise AssertionError("the sandbox's pages came to no end")
 

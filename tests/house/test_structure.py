@@ -82,15 +82,24 @@ def test_every_module_says_what_it_is():
     assert silent == []
 
 
+# Words that products are named with, and that mean what they mean.
+ORDINARY = {"business", "connect", "service", "services", "operator", "integrations", "payslip", "direct"}
+
+
 def provider_names() -> set[str]:
     """Ids, the words of ids and display names, endpoint hosts and scopes: what only a catalogue file may say."""
     found: set[str] = set()
     for definition in load_definitions().values():
         words = re.findall(r"\w{4,}", f"{definition.id} {definition.display_name}")
-        found |= {definition.id, *words, *(entry.name for entry in definition.scopes_supported if ":" in entry.name)}
+        found |= {
+            definition.id,
+            *words,
+            *(entry.name for entry in definition.scopes_supported if ":" in entry.name and "*" not in entry.name),
+        }
         for environment in definition.environments.values():
-            found.add(".".join(re.findall(r"https://([^/]+)", environment.issuer)[0].split(".")[-2:]))
-    return {one.lower() for one in found}
+            address = environment.issuer or environment.api_base_url
+            found.add(".".join(re.findall(r"https://([^/]+)", address)[0].split(".")[-2:]))
+    return {one.lower() for one in found} - ORDINARY
 
 
 # The sandbox is that provider's double, and the embedded demo starts it: both must speak its name.

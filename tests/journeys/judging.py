@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -80,7 +81,9 @@ class Raw:
             connection.putrequest(method, target, skip_host=any(name == "Host" for name, _ in headers))
             for name, value in (*given, *headers, *framing):
                 connection.putheader(name, value)
-            connection.endheaders(body, encode_chunked=chunked)
+            # A server may refuse before the body is all there; its answer waits all the same.
+            with suppress(BrokenPipeError):
+                connection.endheaders(body, encode_chunked=chunked)
             return _read(connection, f"{method} {target[:120]} {_short(headers)}{_short(body)}").judged()
         finally:
             connection.close()

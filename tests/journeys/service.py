@@ -47,6 +47,10 @@ class Service:
         self._broker.secrets.add(found.get("access_token", ""))
         return found
 
+    def headers(self, connection: str, described: dict[str, Any], *, status: int = 200) -> dict[str, Any]:
+        """Return the headers of one request, or the problem's members when another status is expected."""
+        return self._expect(status, self.http.post(f"/connections/{connection}/headers", json=described))
+
     def connection(self, connection: str) -> dict[str, Any]:
         """Return what the broker tells of a connection; reading it renews nothing."""
         return self._expect(200, self.http.get(f"/connections/{connection}"))

@@ -30,9 +30,13 @@ from tests.journeys.service import Service
 from tests.people import PROVIDER
 
 JSON: Header = ("Content-Type", "application/json")
+# Well-formed, and for nobody: the address is not the sandbox's.
+HEADERS: dict[str, object] = {"method": "GET", "url": "https://elsewhere.example/v2/customers"}
 GOOD: dict[str, dict[str, object]] = {
     "v1/connect-sessions": {"tenant": "aalto", "providers": [PROVIDER]},
     "v1/connections/{connection_id}/feedback": {"status": 403, "version": 1},
+    "v1/connections/{connection_id}/headers": HEADERS,
+    "v1/tenants/{tenant}/providers/{provider}/headers": HEADERS,
 }
 OPERATIONS = [
     (method.upper(), path.lstrip("/"))
@@ -144,7 +148,7 @@ def test_odd_values_of_what_may_be_left_out(scene: Scene, member: str) -> None:
 @pytest.mark.parametrize("path", GOOD)
 def test_other_content_types(scene: Scene, path: str) -> None:
     for kind in OTHER_TYPES:
-        assert scene.send("POST", path, headers=(("Content-Type", kind),)).status in (200, 201, 400, 415), kind
+        assert scene.send("POST", path, headers=(("Content-Type", kind),)).status in (200, 201, 400, 415, 422), kind
 
 
 @pytest.mark.parametrize("path", GOOD)
@@ -157,7 +161,8 @@ def test_large_bodies(scene: Scene, path: str) -> None:
 @pytest.mark.parametrize("path", GOOD)
 def test_chunked_bodies(scene: Scene, path: str) -> None:
     """Told plainly: WSGI gives a chunked body no length, so it would be read as no body at all."""
-    for body in (json.dumps(GOOD[path]).encode(), b"x" * 300 * 1024):
+    # At most what a socket takes in one piece: a refusal that comes early would be lost behind a longer one.
+    for body in (json.dumps(GOOD[path]).encode(), b"x" * 30 * 1024):
         answer = scene.send("POST", path, body=body, chunked=True)
         assert (answer.status, answer.code) == (400, "invalid_request")
         assert "Content-Length" in answer.json()["detail"]

@@ -7,74 +7,19 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.fakes.broker import Broker
 from tests.fakes.sandbox import PASSWORD, USER, SandboxProcess
+from tests.journeys.browsing import SECONDS, SUBMITS, assert_readable, chrome, context, tab_to
 from tests.journeys.service import Service
-from tests.tools import browser as chromium
 
-SECONDS = 20_000.0
+__all__ = ["chrome", "context"]
 CONTINUE = "Continue to Visma eAccounting (Spiris)"
-# The contrast of every text with what is painted behind it. Source: WCAG 2.2, "relative luminance".
-CONTRASTS = """() => {
-  const parse = color => color.match(/[\\d.]+/g).map(Number);
-  const channel = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const behind = element => {
-    for (let one = element; one; one = one.parentElement) {
-      const color = parse(getComputedStyle(one).backgroundColor);
-      if (color.length === 3 || color[3] === 1) return color;
-    }
-  };
-  const texts = [...document.querySelectorAll("body *")].filter(one =>
-    [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()) && !one.matches("script"));
-  return texts.map(one => {
-    const [a, b] = [luminance(parse(getComputedStyle(one).color)), luminance(behind(one))];
-    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), one.textContent.trim().slice(0, 40)];
-  });
-}"""
-# Whether the form would be sent: at first, again, and after the person came back to the page.
-SUBMITS = """() => {
-  const send = () => document.querySelector("form").dispatchEvent(new SubmitEvent("submit", { cancelable: true }));
-  return [send(), send(), (dispatchEvent(new Event("pageshow")), send())];
-}"""
 OPENER = b"""<!doctype html><title>tenant</title><script>
 const heard = [];
 addEventListener("message", event => heard.push([event.origin, event.data]));
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.LAUNCH_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(chrome: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Makes browser profiles; a page that complains on its console, or asks anybody else, fails the test."""
-    made: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def make(**options: Any) -> BrowserContext:
-        one = chrome.new_context(**options)
-        one.set_default_timeout(SECONDS)
-        one.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        one.on("request", lambda request: complaints.append(request.url) if _is_foreign(request.url) else None)
-        made.append(one)
-        return one
-
-    yield make
-    for one in made:
-        one.close()
-    assert complaints == []
-
-
-def _is_foreign(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "http://localhost:", "data:,"))
 
 
 @pytest.fixture
@@ -98,18 +43,6 @@ def connect(page: Page, link: str, answer: str = "Allow") -> None:
     sign_in(page)
     page.get_by_role("button", name=answer, exact=True).click()
     page.wait_for_url("**/connect/result/*")
-
-
-def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the element of that name has the focus, and see that it is shown."""
-    for _ in range(15):
-        page.keyboard.press("Tab")
-        focused = page.locator(":focus")
-        if focused.count() and focused.inner_text().strip() == name:
-            assert focused.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
-            assert focused.evaluate("element => parseFloat(getComputedStyle(element).outlineWidth)") >= 2
-            return
-    raise AssertionError(f"Tab never reaches {name!r}")
 
 
 def test_a_customer_connects_with_the_keyboard_alone(scene, context):
@@ -189,12 +122,7 @@ def test_every_page_fits_a_phone_and_can_be_read(scene, context, scheme):
     made = service.connect_session(locale="fi")
 
     def look() -> None:
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, page.url
-        contrasts = page.evaluate(CONTRASTS)
-        assert len(contrasts) >= 3
-        assert [one for one in contrasts if one[0] < 4.5] == [], page.url
-        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 28)"
-        assert dark is (scheme == "dark")
+        assert_readable(page, width=320, dark=scheme == "dark")
 
     page.goto(made["url"])
     look()

@@ -21,6 +21,7 @@ from tests.journeys.service import Service
 from tests.people import PROVIDER
 
 FEEDBACK = {"status": 403, "version": 1}
+HEADERS = {"method": "GET", "url": "{base_url}/customers"}
 SESSION = {"tenant": "{tenant}", "providers": [PROVIDER]}
 # The keys that open nothing, and what they are told; `none` is no key at all.
 SHUT = {
@@ -48,6 +49,8 @@ MATRIX: dict[tuple[str, str], Entry] = {
     ("GET", "v1/connections/{connection_id}"): Entry(200, CONNECTION),
     ("GET", "v1/connections/{connection_id}/token"): Entry(200, CONNECTION),
     ("GET", "v1/tenants/{tenant}/providers/{provider}/token"): Entry(200, CONNECTION),
+    ("POST", "v1/connections/{connection_id}/headers"): Entry(200, CONNECTION, HEADERS),
+    ("POST", "v1/tenants/{tenant}/providers/{provider}/headers"): Entry(200, CONNECTION, HEADERS),
     ("POST", "v1/connections/{connection_id}/feedback"): Entry(200, CONNECTION, FEEDBACK),
     # Last, because it ends what the others look at.
     ("DELETE", "v1/connections/{connection_id}"): Entry(200, CONNECTION),
@@ -95,7 +98,9 @@ def scene(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
         with Service(broker, installation.keys["aalto"]) as aalto:
             session = aalto.connect_session()["id"]
             connection = customer.connect_new(broker, aalto)
+            base_url = aalto.token(connection)["base_url"]
         values = {"session_id": session, "connection_id": connection, "tenant": "aalto", "provider": PROVIDER}
+        values["base_url"] = base_url
         yield Scene(broker, Raw(broker.url), installation.keys, values)
 
 

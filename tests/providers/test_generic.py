@@ -61,6 +61,9 @@ class TestWhatNeedsNoRequest:
             "renews",
             "revokes",
             "identifies",
+            "probes",
+            "hands_out_tokens",
+            "hands_out_headers",
         )
         bare = replace_struct(
             definition,
@@ -68,7 +71,11 @@ class TestWhatNeedsNoRequest:
             external_account=None,
             environments={"production": replace_struct(environment, revocation_endpoint=None)},
         )
-        assert OAuthProvider(bare, outbound).capabilities == ("authorizes",)
+        assert OAuthProvider(bare, outbound).capabilities == (
+            "authorizes",
+            "hands_out_tokens",
+            "hands_out_headers",
+        )
 
 
 class TestTokens:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from providers.coded import CODED
+from providers.entered import EnteredProvider
 from providers.errors import DefinitionError, UnknownProvider, UnsupportedOperation
 from providers.generic import OAuthProvider
 from providers.interface import SIGNS_REQUESTS
-from providers.registry import CATALOGUE, Registry, load_definitions
+from providers.registry import Registry, load_definitions
 
 WHOLE = """
 id = "extra"
@@ -39,7 +40,22 @@ methods = ["GET"]
 [environments.production]
 api_base_url = "https://api.example"
 """
-OURS = sorted(CATALOGUE.glob("*.toml"))[0].stem
+ENTERS = """
+id = "extra"
+display_name = "Enters"
+documentation = "https://docs.example"
+verified_on = 2026-01-02
+grant_types_supported = []
+api_authorization = "none"
+api_headers = { X-Key = "{key}" }
+entered_fields = [{ name = "key", label = "Key", secret = true }]
+[environments.production]
+api_base_url = "https://api.example"
+[external_account]
+endpoint = "{api_base_url}/self"
+subject_path = "number"
+"""
+OURS = next(each.id for each in load_definitions().values() if each.grant_types_supported)
 
 
 @pytest.fixture
@@ -114,6 +130,48 @@ class TestLoad:
         with pytest.raises(DefinitionError, match="nowhere"):
             load_definitions(tmp_path / "nowhere")
 
+    def test_a_file_may_be_based_on_another(self, folder):
+        based = """
+id = "child"
+based_on = "extra"
+display_name = "Child"
+default_scopes = ["read"]
+scopes_supported = [{ name = "read", description = "Read" }]
+[environments.production]
+api_base_url = "https://child.example"
+"""
+        found = load_definitions(
+            folder(child=based, extra=WHOLE, local=f'extends = "extra"{LOCAL}'), allow_loopback=True
+        )
+        child, base = found["child"], found["extra"]
+        assert (child.id, child.display_name, child.documentation) == ("child", "Child", base.documentation)
+        assert child.environments["production"].token_endpoint == base.environments["production"].token_endpoint
+        assert child.environments["production"].api_base_url == "https://child.example"
+        assert base.environments["production"].api_base_url == "https://api.example"
+        assert base.default_scopes == ()
+        # What is added to the base is an installation of the base.
+        assert set(child.environments) == {"production"}
+
+    def test_lists_replace(self, folder):
+        base = WHOLE.replace("[env", 'ui_locales_supported = ["fi", "sv"]\n[env', 1)
+        child = 'id = "child"\nbased_on = "extra"\nui_locales_supported = ["en"]\n'
+        found = load_definitions(folder(child=child, extra=base))
+        assert found["child"].ui_locales_supported == ("en",)
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            {"child": 'id = "child"\nbased_on = "nobody"\n'},
+            {"child": 'id = "child"\nbased_on = "child"\n'},
+            {"aa": 'id = "aa"\nbased_on = "bb"\n', "bb": 'id = "bb"\nbased_on = "aa"\n'},
+            {"child": 'id = "child"\nbased_on = 7\n'},
+        ],
+    )
+    def test_a_base_that_is_none_is_named(self, folder, files):
+        with pytest.raises(DefinitionError) as caught:
+            load_definitions(folder(**files))
+        assert caught.value.key == "based_on"
+
 
 class TestGet:
     def test_an_unknown_id_is_a_typed_error(self, outbound):
@@ -124,8 +182,8 @@ class TestGet:
 
 class TestFind:
     @pytest.mark.parametrize("provider_id", sorted(CODED))
-    def test_an_id_with_a_module_of_its_own_is_made_by_it(self, outbound, folder, provider_id):
-        registry = Registry.load(outbound, folder(**{provider_id: SIGNS % provider_id}))
+    def test_an_id_with_a_module_of_its_own_is_made_by_it(self, outbound, provider_id):
+        registry = Registry.load(outbound)
         found = registry.find(provider_id)
         assert type(found) is CODED[provider_id]
         assert SIGNS_REQUESTS in found.capabilities
@@ -134,10 +192,13 @@ class TestFind:
             registry.get(provider_id)
         assert caught.value.supported == found.capabilities
 
-    def test_all_others_are_made_from_their_file(self, outbound):
-        registry = Registry.load(outbound)
+    def test_all_others_are_made_from_their_file(self, outbound, folder):
+        registry = Registry.load(outbound, folder(extra=ENTERS))
         assert type(registry.find(OURS)) is OAuthProvider
         assert registry.find(OURS) is registry.get(OURS)
+        assert type(registry.find("extra")) is EnteredProvider
+        with pytest.raises(UnsupportedOperation):
+            registry.get("extra")
 
     def test_a_file_that_only_code_could_serve_stops_it(self, outbound, folder):
         with pytest.raises(DefinitionError, match="signing"):

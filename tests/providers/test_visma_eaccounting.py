@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from providers.errors import AuthorizationResponseInvalid, ClientRejected
+from providers.errors import AuthorizationResponseInvalid, RightMissing
 from providers.generic import OAuthProvider
 from providers.messages import ClientRegistration, HttpResponse, Secret
 from providers.protocol import external_account
@@ -69,11 +69,33 @@ def test_a_rotated_refresh_token_is_dead_at_once(provider):
 def test_support_gets_the_error_id_of_an_api_error(provider):
     body = {"ErrorCode": 4006, "DeveloperErrorMessage": "Missing scope", "ErrorId": "3fa7da17-eeb2-48f6"}
     definition = provider.definition
-    with pytest.raises(ClientRejected) as caught:
+    with pytest.raises(RightMissing) as caught:
         external_account.process_response(
             definition,
             definition.external_account,
-            definition.environments["sandbox"],
             HttpResponse(status=403, body=json.dumps(body).encode()),
+            issuer="https://identity.example",
+            entered={},
         )
-    assert (caught.value.error_id, caught.value.description) == ("3fa7da17-eeb2-48f6", "4006 Missing scope")
+    error = caught.value
+    assert (error.error_id, error.error, error.description) == ("3fa7da17-eeb2-48f6", "4006", "Missing scope")
+    assert "Connect again" in error.explanation
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "meaning"),
+    [
+        (403, 4003, "right_missing"),
+        (403, 4006, "scope_missing"),
+        (403, 4011, "right_missing"),
+        (429, 4010, "throttled"),
+        (403, 4034, "client_rejected"),
+        (400, 4000, "content"),
+        (401, None, "credential_refused"),
+    ],
+)
+def test_its_error_codes_say_whose_turn_it_is(provider, status, code, meaning):
+    body = {"ErrorCode": code, "DeveloperErrorMessage": "Try again in 35 seconds.", "ErrorId": "3fa7da17-eeb2-48f6"}
+    reading = provider.read_answer(HttpResponse(status=status, body=json.dumps(body).encode()))
+    assert (reading.meaning, reading.error_id) == (meaning, "3fa7da17-eeb2-48f6")
+    assert reading.retry_after == (35 if meaning == "throttled" else None)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
-from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
+from tests.fakes.sandbox import SandboxProcess, plain_client, sandbox, sandbox_process
 from tests.sandbox.client import Client, browser
 
 __all__ = ["client", "sandbox", "sandbox_process"]
@@ -15,3 +16,10 @@ def client(sandbox: SandboxProcess) -> Iterator[Client]:
     """The seeded client registration, with a browser that nobody has used."""
     with browser() as http:
         yield Client(sandbox, http)
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    """A client without a past."""
+    with plain_client() as fresh:
+        yield fresh

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.sandbox import REDIRECT_URI, sign_in_and_consent
+from tests.fakes.sandbox import REDIRECT_URI, sign_in_and_consent, walk_pages
 from tests.sandbox.client import CHALLENGE, Client, answer
 
 
@@ -107,3 +107,14 @@ def test_deny_is_access_denied(client: Client) -> None:
     assert (refusal["error"], refusal["state"]) == ("access_denied", "s-1")
     assert "code" not in refusal
     assert client.sandbox.grants() == []
+
+
+def test_a_client_may_be_set_up_to_have_answers_posted(client: Client) -> None:
+    client.sandbox.update_client(response_modes=["form_post"])
+    uri, posted = walk_pages(client.http, client.url(response_mode="form_post"))
+    assert (uri, posted["state"]) == (REDIRECT_URI, "s-1")
+    assert client.redeem(posted["code"]).status_code == 200
+    _, refusal = walk_pages(client.http, client.url())
+    assert refusal["error"] == "invalid_request"
+    with pytest.raises(RuntimeError, match="400"):
+        client.sandbox.update_client(response_modes=["pigeon"])

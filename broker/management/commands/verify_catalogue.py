@@ -19,10 +19,9 @@ class Command(JsonCommand):
         parser.add_argument("--environment", help="without it: every environment")
 
     def act(self, **options: Any) -> dict[str, Any]:
-        ids = [options["provider"]] if options["provider"] else directory.registry().ids()
         results = {
             f"{provider.id} {name}": _compare(provider, name)
-            for provider in map(directory.provider, ids)
+            for provider in _asked(options["provider"])
             for name in provider.definition.environments
             if options["environment"] in (None, name)
         }
@@ -32,6 +31,14 @@ class Command(JsonCommand):
         if wrong:
             raise CommandError("\n".join(wrong))
         return results
+
+
+def _asked(provider_id: str | None) -> list[OAuthProvider]:
+    """Those that have an authorization server, whose metadata could say otherwise than the catalogue."""
+    if provider_id:
+        return [directory.authorizing(provider_id)]
+    everybody = map(directory.provider, directory.registry().ids())
+    return [each for each in everybody if isinstance(each, OAuthProvider)]
 
 
 def _compare(provider: OAuthProvider, environment: str) -> str:

@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 
-from tenants.models import AuditEvent, Connection
+from tenants import audit
+from tenants.models import AuditEvent, Connection, MintedToken
+from tests.broker import hand_made
 from tests.people import People
 from tests.tools import browser as chromium
 
 PASSWORD = "a long enough password"
+REFERENCE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
 
 @contextmanager
@@ -88,4 +93,52 @@ def test_a_superuser_gives_a_caller_another_tenant(
         page.click("input[name=_save]")
         assert "was changed successfully" in page.inner_text(".messagelist")
     assert AuditEvent.objects.get(action="caller.changed").detail["changed"] == ["Tenants"]
+    assert problems == []
+
+
+@pytest.fixture
+def refused(settled: People) -> Connection:
+    """At a system that ends, with keys and tokens by scopes, refused under a reference of the provider's."""
+    scopes = ("invoice:send", "lookup")
+    registration = hand_made.registered("maventa")
+    row = hand_made.connected(
+        settled.aalto,
+        registration,
+        hand_made.minted(scopes, company_uuid="99445728-5fd3-428a-96e1-ca0cab692276", user_api_key="k" * 32),
+        life_seconds=3600,
+    )
+    Connection.objects.filter(pk=row.pk).update(external_name="Kuura Oy", scopes_asked=scopes, scopes_granted=scopes)
+    now = timezone.now()
+    for asked in (["validate"], ["document:receive", "document:send", "company:read"]):
+        MintedToken.objects.create(
+            connection=row,
+            scope_key=" ".join(asked),
+            scopes=asked,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=40),
+        )
+    audit.record_for(row, "credential.stored", audit.CUSTOMER, version=1, account="Kuura Oy")
+    audit.record_for(row, "feedback.reported", audit.caller("aalto-service"), error="access_denied", error_id=REFERENCE)
+    return row
+
+
+def test_support_finds_a_connection_by_the_provider_s_reference(
+    live_server: object, refused: Connection, settled: People, supporter: User, with_password: None
+) -> None:
+    problems: list[str] = []
+    hand_made.registered("visma-net")
+    with _page(problems) as page:
+        _sign_in(page, live_server.url, supporter)
+        page.click(".desk-nav >> text=Connections")
+        page.fill("#searchbar", REFERENCE)
+        page.keyboard.press("Enter")
+        page.click("#result_list >> text=Kuura Oy")
+        facts = page.inner_text("table.facts >> nth=0")
+        assert "Company UUID; User API key (sealed; shown to nobody)" in facts
+        assert f"{REFERENCE}\nThe provider's support asks for it." in facts
+        assert "document:receive document:send company:read\tends in" in page.inner_text("#content")
+        page.click(".desk-nav >> text=Client registrations")
+        page.click("#changelist-filter >> text=announced")
+        page.click("#result_list >> text=Ptn_123")
+        assert "announced for 2025-12-31" in page.inner_text(".notice-worry")
     assert problems == []

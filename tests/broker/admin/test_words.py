@@ -10,13 +10,14 @@ import pytest
 
 from broker.admin.verbs import OUTCOMES, VERBS
 from broker.services import advice, plain_words, timeline
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_outcomes import UNSUPPORTED, Outcome
 from tenants.models import Operation, Reason, State
 
 PROJECT = Path(__file__).resolve().parents[3]
 EVERY = list(itertools.product(State, Reason))
 CODE = re.compile(
-    r"(authorization|caller|connect_session|connection|credential|feedback|registration|staff|tenant|token)\.[a-z_]+"
+    r"(authorization|caller|connect_session|connection|credential|feedback|registration|staff|tenant|token|request)"
+    r"\.[a-z_]+"
 )
 # Codes that are put together while running, with everything that can fill the gap.
 ASSEMBLED = {
@@ -96,6 +97,8 @@ def test_every_outcome_failure_and_reason_has_words() -> None:
 
 
 def _codes() -> Iterator[str]:
+    # Appended in SQL, many at a time.
+    yield "request.signed"
     for file in (*PROJECT.glob("broker/**/*.py"), *PROJECT.glob("tenants/*.py")):
         if file.name in ("timeline.py", "checks.py"):
             continue
@@ -124,4 +127,5 @@ def _failure_classes() -> Iterator[str]:
     text = (PROJECT / "broker/services/renewal_outcomes.py").read_text()
     for first, second in re.findall(r'failure ?= ?"(\w+)"(?: if [^\n"]*? else "(\w+)")?', text):
         yield from (each for each in (first, second) if each)
-    yield from (Reason.ROTATION_LOST.value, Reason.GRANT_REVOKED.value)
+    yield from (Reason.ROTATION_LOST.value, Reason.GRANT_REVOKED.value, UNSUPPORTED)
+    yield from (Outcome.RIGHT_MISSING.value, Outcome.ACCOUNT_UNVERIFIED.value)

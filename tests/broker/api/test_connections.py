@@ -72,6 +72,7 @@ class TestConnections:
         answer = call("GET", f"/v1/connections/{connection.id}", settled.aalto_key)
         shown = answer.json()
         assert (shown["state"], shown["external_account"], shown["tenant"]) == ("connected", "Acme Oy", "aalto")
+        assert shown["external_account_id"]
         assert shown["version"] == connection.credential.version
         assert "connection.connected" in [entry["action"] for entry in shown["timeline"]]
         assert token not in answer.content.decode()

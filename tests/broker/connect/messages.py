@@ -15,6 +15,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
+from providers.definition import ProviderDefinition
 from providers.registry import load_definitions
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -59,8 +60,17 @@ def _from_templates() -> Iterator[tuple[str, str | tuple[str, ...]]]:
 def _from_catalogue() -> Iterator[tuple[str, str]]:
     for provider_id, definition in sorted(load_definitions().items()):
         where = f"providers/catalogue/{provider_id}.toml"
-        scopes = [scope.description for scope in definition.scopes_supported]
-        yield from ((where, one) for one in [*scopes, *definition.connect.needs, *definition.connect.after])
+        yield from ((where, one) for one in _sentences(definition) if one)
+
+
+def _sentences(definition: ProviderDefinition) -> Iterator[str]:
+    yield from (scope.description for scope in definition.scopes_supported)
+    yield from (*definition.connect.needs, *definition.connect.after)
+    yield from (refusal.text for refusal in definition.refusals)
+    for field in definition.entered_fields:
+        yield from (field.label, *field.help)
+        # A business id has words of its own in the pages.
+        yield field.expected if field.kind != "business_id" else ""
 
 
 def _extract(file: Path, source: str) -> Iterator[tuple[str, str | tuple[str, ...]]]:

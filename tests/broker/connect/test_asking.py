@@ -7,6 +7,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from broker.services import directory, register
+from providers.messages import Secret
 from tenants.models import ClientRegistration, ConnectSession
 from tests import people
 from tests.broker.connect.customer import only_form, text_of
@@ -33,7 +34,7 @@ def second(settled, settings, local_provider):
         file.write(SECOND_PROVIDER)
     directory.registry.cache_clear()
     return register.register_client(
-        "second", environment="production", client_id="c", client_secret=None, actor=people.STAFF
+        "second", environment="production", client_id="c", client_secret=Secret("second-secret"), actor=people.STAFF
     )
 
 

@@ -4,7 +4,7 @@ import random
 import string
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 from django.db import connection as database
@@ -18,6 +18,7 @@ from tests.broker.connect.customer import Customer, at_provider, forged, text_of
 from tests.fakes.broker import wait_until
 
 KEY = "visma-eaccounting"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -126,11 +127,21 @@ def test_the_answer_of_another_server_is_refused(customer, answered, local_provi
     assert exchanges(local_provider) == []
 
 
-@pytest.mark.parametrize("method", ["post", "head", "put", "delete", "options"])
-def test_only_get_is_answered(customer, answered, local_provider, method):
+@pytest.mark.parametrize("method", ["head", "put", "delete", "options"])
+def test_no_other_method_is_answered(customer, answered, local_provider, method):
     parts = urlsplit(answered)
     answer = getattr(customer.browser, method)(f"{parts.path}?{parts.query}")
-    assert (answer.status_code, answer["Allow"]) == (405, "GET")
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, POST")
+    assert exchanges(local_provider) == []
+    assert customer.open(answered).status_code == 303
+
+
+def test_an_answer_is_not_posted_where_it_was_asked_for_in_the_address(customer, answered, local_provider):
+    parts = urlsplit(answered)
+    fields = dict(parse_qsl(parts.query))
+    for path in (parts.path, f"{parts.path}?{parts.query}"):
+        assert refused(customer.browser.post(path, fields))
+        assert refused(customer.browser.post(path, urlencode(fields), content_type=FORM))
     assert exchanges(local_provider) == []
     assert customer.open(answered).status_code == 303
 

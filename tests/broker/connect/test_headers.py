@@ -12,13 +12,19 @@ SCRIPT = re.compile(r"<script\b([^>]*)>")
 
 
 @pytest.fixture
-def pages(customer, make_link):
+def pages(customer, make_link, vendor):
     """One of each kind, by name; none has a return URL, whose link is the one foreign address there may be."""
+    form = customer.open(make_link(["books"], return_url="").url)
+    choice = customer.come_back(make_link(["choosing"], return_url="").url)
     link, second = make_link(return_url=""), make_link(return_url="")
     asking = customer.open(link.url)
     back = customer.come_back(link.url)
     return {
         "asking": asking,
+        "form": form,
+        "form again": customer.press(form, company="0112038-8", api_key="canary-key"),
+        "to the company": choice,
+        "company": customer.follow(choice),
         "to the provider": customer.press(customer.open(second.url)),
         "callback": back,
         "connected": customer.follow(back),
@@ -46,7 +52,7 @@ def test_every_answer_keeps_the_rules(pages):
 
 def test_no_referrer_leaves_where_the_address_is_secret_or_there_is_no_form(pages):
     kept = {name for name, page in pages.items() if page["Referrer-Policy"] == "same-origin"}
-    assert kept == {"asking", "connected", "denied"}
+    assert kept == {"asking", "form", "form again", "company", "connected", "denied"}
 
 
 def test_a_page_holds_nothing_foreign_and_no_script_without_its_nonce(pages):

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from broker.connect.outcomes import OUTCOMES, Turn
-from tenants.models import AuthorizationRequest, Connection, ConnectSession, Credential
+from tenants.models import AuthorizationRequest, Connection, ConnectSession, Credential, Reason, State
 from tests import people
 from tests.broker.connect.customer import Customer, at_provider, text_of
 from tests.fakes.sandbox import USER_OF_TWO
@@ -98,6 +98,15 @@ def test_rights_that_were_not_granted_are_named(customer, make_link, local_provi
     assert "These permissions were not granted" in text
     assert "Read bookkeeping: accounts, vouchers, fiscal years" in text
     assert "Read sales" not in text
+
+
+def test_a_company_that_is_not_verified_yet_is_told_of(customer, make_link):
+    page = customer.connect(make_link().url)
+    assert "has not verified" not in text_of(page)
+    Connection.objects.update(state=State.DEGRADED, reason=Reason.ACCOUNT_UNVERIFIED)
+    text = text_of(customer.open(page.wsgi_request.path))
+    assert "is now connected to Aalto Oy." in text
+    assert "Visma eAccounting (Spiris) has not verified your company yet." in text
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ def report(connection, *, status=401, version=None, header=""):
     if version is None:
         version = Connection.objects.get(pk=connection.pk).credential.version
     fresh = Connection.objects.select_related("tenant", "registration").get(pk=connection.pk)
-    return feedback.report(fresh, status=status, version=version, www_authenticate=header, actor=CALLER)
+    told = feedback.Report(status=status, version=version, www_authenticate=header)
+    return feedback.report(fresh, told, actor=CALLER)
 
 
 def test_a_dead_grant_is_told_once_with_a_link_that_repairs_it(connect, local_provider):
@@ -106,5 +107,6 @@ def test_a_version_that_was_never_issued_is_refused(connect):
 def test_a_report_that_led_to_a_request_is_on_the_timeline(connect):
     connection = connect()
     report(connection)
-    event = AuditEvent.objects.get(connection_id=connection.id, action="feedback.unauthorized")
+    event = AuditEvent.objects.get(connection_id=connection.id, action="feedback.reported")
     assert (event.actor_kind, event.actor) == ("caller", "invoicing")
+    assert (event.detail["status"], event.detail["meaning"]) == (401, "credential_refused")

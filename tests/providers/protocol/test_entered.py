@@ -78,3 +78,44 @@ def test_an_absent_field_is_missing(form):
     with pytest.raises(RequestRefused) as caught:
         read_entered(form, {})
     assert (caught.value.field, caught.value.problem) == ("user", "missing")
+
+
+class TestWays:
+    @pytest.fixture
+    def two_ways(self, definition):
+        fields = (
+            EnteredField(name="agreement", label="Agreement"),
+            EnteredField(name="company", label="Company", way="account"),
+            EnteredField(name="key", label="Key", way="account", secret=True),
+            EnteredField(name="user", label="User", way="login"),
+            EnteredField(name="password", label="Password", way="login", secret=True),
+        )
+        return replace(definition, entered_fields=fields)
+
+    @pytest.mark.parametrize("names", [("company", "key"), ("user", "password")])
+    def test_one_of_them_is_filled_in(self, two_ways, names):
+        nothing_seen = dict.fromkeys(("company", "key", "user", "password"), " \u200b")
+        typed = {"agreement": "a", **nothing_seen, **dict.fromkeys(names, "x")}
+        assert set(read_entered(two_ways, typed).fields) == {"agreement", *names}
+
+    @pytest.mark.parametrize(
+        ("typed", "field", "problem"),
+        [
+            ({}, "company", "missing"),
+            ({"company": "c"}, "key", "missing"),
+            ({"password": "p"}, "user", "missing"),
+            ({"company": "c", "key": "k", "user": "u"}, "user", "two_ways"),
+            ({"key": "k", "password": "p"}, "password", "two_ways"),
+            ({"company": "c", "key": "k", "user": "u" * (MAXIMUM_LENGTH + 1)}, "user", "two_ways"),
+        ],
+    )
+    def test_none_or_both_are_refused_by_name(self, two_ways, typed, field, problem):
+        with pytest.raises(RequestRefused) as caught:
+            read_entered(two_ways, {"agreement": "a", **typed})
+        assert (caught.value.field, caught.value.problem) == (field, problem)
+
+
+def test_a_form_may_have_no_fields_at_all(definition):
+    assert read_entered(definition, {}).fields == {}
+    with pytest.raises(RequestRefused):
+        read_entered(definition, {"user": "x"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,45 @@ def test_token_type_aliases():
     aliases = Quirks(token_type_aliases={"user access token": "Bearer"})
     assert q.token_type(PLAIN, "User Access Token") is None
     assert q.token_type(aliases, "User Access Token") == "Bearer"
+
+
+def test_access_token_member():
+    assert q.access_token(PLAIN, {"access_token": "a", "token": "b"}) == "a"
+    assert q.access_token(Quirks(access_token_member="token"), {"access_token": "a", "token": "b"}) == "b"
+
+
+def test_token_type_member():
+    assert q.token_type_as_sent(PLAIN, {"token_type": "a", "type": "b"}) == "a"
+    assert q.token_type_as_sent(Quirks(token_type_member="type"), {"token_type": "a", "type": "b"}) == "b"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("2026-11-21T13:00:00Z", 3600),
+        ("2026-11-21T13:00:00.1234567Z", 3600),
+        ("2026-11-21T15:00:00+02:00", 3600),
+        ("2026-11-21T13:00:00", 3600),
+        ("2026-11-22", 12 * 3600),
+        ("2026-11-20", -36 * 3600),
+        ("soon", None),
+        (None, None),
+        (1750968590, None),
+        ("9999-99-99", None),
+    ],
+)
+def test_expires_at_member(value, seconds):
+    now = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
+    assert q.lifetime(Quirks(expires_at_member="until"), {"expires_in": 7, "until": value}, now) == seconds
+    assert q.lifetime(PLAIN, {"expires_in": 7, "until": value}, now) == 7
+
+
+def test_unauthorized_means_grant_rejected():
+    quirky = Quirks(unauthorized_means_grant_rejected=True)
+    assert not q.unauthorized_is_on_the_grant(PLAIN, 401, None)
+    assert q.unauthorized_is_on_the_grant(quirky, 401, None)
+    assert not q.unauthorized_is_on_the_grant(quirky, 401, "invalid_client")
+    assert not q.unauthorized_is_on_the_grant(quirky, 403, None)
 
 
 def test_error_aliases():

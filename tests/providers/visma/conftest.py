@@ -10,9 +10,7 @@ import pytest
 
 from providers.messages import ClientRegistration, EnteredCredential, Secret
 from providers.registry import Registry
-from providers.visma import netvisor
 
-FILES = Path(netvisor.__file__).parent
 VECTORS = Path(__file__).parents[2] / "vectors"
 NOW = dt.datetime(2025, 6, 26, 20, 9, 50, 123456, tzinfo=dt.UTC)
 NONCE = "6f0c1f5e-8e2b-4c38-a9b4-0d7d3f1a2b3c"
@@ -38,4 +36,4 @@ def credential(**fields: str) -> EnteredCredential:
 
 @pytest.fixture
 def registry(outbound) -> Registry:
-    return Registry.load(outbound, FILES, allow_loopback=True)
+    return Registry.load(outbound, allow_loopback=True)

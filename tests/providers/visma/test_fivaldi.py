@@ -9,7 +9,16 @@ from dataclasses import replace
 import pytest
 
 from providers.errors import RequestRefused, RightMissing
-from providers.interface import SIGNS_REQUESTS, VERIFIES, Provider, SignsRequests, Verifies
+from providers.interface import (
+    HANDS_OUT_HEADERS,
+    PROBES,
+    SIGNS_REQUESTS,
+    VERIFIES,
+    Probes,
+    Provider,
+    SignsRequests,
+    Verifies,
+)
 from providers.messages import RequestToSign
 from providers.protocol.request_to_sign import read_request
 from providers.visma import fivaldi
@@ -253,12 +262,14 @@ class TestVerify:
     def test_none_or_several_is_the_customers_turn(self, provider, ours, found, error):
         with pytest.raises(RightMissing) as caught:
             self.verify(provider, ours, found, "0112038-9")
-        assert caught.value.error == error
+        assert (caught.value.error, caught.value.fields) == (error, ("company",))
+        assert caught.value.explanation
 
 
 def test_it_keeps_the_promises_of_the_interface(provider):
     assert isinstance(provider, Provider)
     assert isinstance(provider, SignsRequests)
     assert isinstance(provider, Verifies)
-    assert provider.capabilities == (SIGNS_REQUESTS, VERIFIES)
+    assert isinstance(provider, Probes)
+    assert provider.capabilities == (SIGNS_REQUESTS, VERIFIES, PROBES, HANDS_OUT_HEADERS)
     assert provider.id == fivaldi.PROVIDER_ID

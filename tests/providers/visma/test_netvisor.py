@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.errors import GrantRejected, RequestRefused
-from providers.interface import SIGNS_REQUESTS, VERIFIES, Provider, SignsRequests, Verifies
+from providers.interface import (
+    HANDS_OUT_HEADERS,
+    PROBES,
+    SIGNS_REQUESTS,
+    VERIFIES,
+    Probes,
+    Provider,
+    SignsRequests,
+    Verifies,
+)
 from providers.messages import RequestToSign
 from providers.visma import netvisor
-from tests.providers.peer import Peer, answer
+from tests.providers.peer import Peer, answer, answering
 from tests.providers.visma.conftest import NONCE, NOW, credential, registration, vectors
 
 ALL = vectors("netvisor")
@@ -257,6 +266,14 @@ class TestVerify:
         assert b"X-Netvisor-Authentication-MAC: " in peer.requests[0]
         assert (verified.account.subject, verified.credential) == ("0112038-9", theirs)
 
+    def test_a_sender_with_letters_travels_as_it_was_signed(self, provider, local, theirs):
+        body = b"<Root><ResponseStatus><Status>OK</Status></ResponseStatus></Root>"
+        with Peer(answering("200 OK", body)) as peer:
+            ours = local(peer)
+            sender = replace(ours, parameters={**ours.parameters, "sender": "Kirjanpito Ä €"})
+            provider.verify(sender, theirs, now=NOW, nonce=NONCE)
+        assert b"X-Netvisor-Authentication-Sender: Kirjanpito \xc4 \xa4\r\n" in peer.requests[0]
+
     def test_wrong_keys_are_the_customers_turn(self, provider, local, theirs):
         body = (
             b"<Root><ResponseStatus><Status>FAILED</Status><Status>AUTHENTICATION_FAILED :: Avaimet</Status>"
@@ -268,10 +285,13 @@ class TestVerify:
             with pytest.raises(GrantRejected) as caught:
                 provider.verify(local(peer), theirs, now=NOW, nonce=NONCE)
         assert caught.value.error == "authentication_failed"
+        assert caught.value.fields == ("customer_id", "customer_key")
+        assert "API-tunnisteet" in caught.value.explanation
 
 
 def test_it_keeps_the_promises_of_the_interface(provider):
     assert isinstance(provider, Provider)
     assert isinstance(provider, SignsRequests)
     assert isinstance(provider, Verifies)
-    assert provider.capabilities == (SIGNS_REQUESTS, VERIFIES)
+    assert isinstance(provider, Probes)
+    assert provider.capabilities == (SIGNS_REQUESTS, VERIFIES, PROBES, HANDS_OUT_HEADERS)

@@ -1,0 +1,87 @@
+"""The other hot route, by hand: headers for one request to the provider's API."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from broker.api import problems
+from broker.api.authentication import refuse_unread_body
+from broker.api.hot import answer, name_of, query, uuid_of
+from broker.api.parsing import strict_json
+from broker.errors import BodyTooLarge, BrokerError, InvalidRequest
+from broker.services import callers, headers
+from providers.errors import one_line
+from tenants.querysets import hand_out
+from tenants.querysets.hand_out import Named
+
+_LONGEST_NAME = 64
+
+
+class Described(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The request that a caller is going to send; see `providers.protocol.request_to_sign`."""
+
+    method: str
+    url: str
+    body: str | None = None
+    body_base64: str | None = None
+    body_digest: str | None = None
+    content_type: str | None = None
+    headers: dict[str, str] | None = None
+
+
+def connection_headers(request: HttpRequest, connection_id: str) -> HttpResponse:
+    """POST /v1/connections/{id}/headers"""
+    return _answer(request, Named(uuid_of(connection_id)), ())
+
+
+def provider_headers(request: HttpRequest, tenant: str, provider: str) -> HttpResponse:
+    """POST /v1/tenants/{tenant}/providers/{provider}/headers"""
+    return _answer(request, Named(None, name_of(tenant), name_of(provider)), ("label",))
+
+
+def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> HttpResponse:
+    if request.method != "POST":
+        return problems.method_not_allowed("POST")
+    try:
+        presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"))
+        named = named._replace(label=query(request, parameters).get("label"))
+        find = partial(hand_out.for_headers, named=named)
+        issued = headers.issue_headers(presented, find, _described(request))
+    except BrokerError as error:
+        return problems.response(error)
+    return answer(issued.as_json())
+
+
+def _described(request: HttpRequest) -> dict[str, Any]:
+    """Return the body's members by name. Raises InvalidRequest naming the member, BodyTooLarge."""
+    try:
+        members = strict_json(_body(request))
+        return msgspec.structs.asdict(msgspec.convert(members, Described))
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_place(error)) from None
+    except ValueError:
+        raise InvalidRequest("the body is not well-formed JSON, or repeats a member") from None
+
+
+def _body(request: HttpRequest) -> bytes:
+    """Return the body, past the layers that make it a form: they cost as much as reading it."""
+    refuse_unread_body(request)
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit() and len(length) <= 20):
+        raise InvalidRequest("Content-Length is a number")
+    if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise BodyTooLarge("at most 256 KiB; of a larger body send the digest")
+    try:
+        body: bytes = request.META["wsgi.input"].read(int(length))
+    except OSError:
+        raise InvalidRequest("the body did not arrive") from None
+    return body
+
+
+def _place(error: msgspec.ValidationError) -> str:
+    # It names members and types and never a value; a member's name is the caller's own text.
+    what, _, where = str(error).partition(" - at ")
+    return one_line(f"{where.strip('`$.') or 'body'}: {what}", _LONGEST_NAME + 100)

@@ -1,0 +1,133 @@
+"""Give a token for a set of scopes of the caller's choice, where the provider makes such tokens.
+
+Fresh: one query, one unseal, no write. Not fresh: `minting`, or wait for whoever is minting already, up to a deadline.
+"""
+
+import dataclasses
+import random
+import time
+from functools import partial
+
+from django.conf import settings
+
+from broker import errors
+from broker.services import admission, counts, credentials, directory, issue, minting
+from broker.services.callers import PresentedKey
+from broker.services.issue import Find, IssuedToken
+from broker.services.minting import Minted
+from broker.services.renewal_outcomes import Outcome
+from providers.errors import RequestRefused
+from providers.interface import MINTS_SCOPES
+from providers.messages import ClientRegistration as Registration
+from providers.registry import AnyProvider
+from tenants.errors import TenantsError
+from tenants.querysets import hand_out
+from tenants.querysets.hand_out import HandOut, Named
+from tenants.vault import WrappedKey
+
+
+def issue_scoped_token(
+    presented: PresentedKey, named: Named, scopes: tuple[str, ...], *, min_ttl: int | None
+) -> IssuedToken:
+    """Return a token for exactly these scopes that is valid for at least min_ttl seconds.
+
+    The registration's own scopes are the connection's credential, whoever names them.
+    Raises: InvalidScope, OperationUnsupported, and the errors of `issue_access_token`.
+    Effects: none when fresh; otherwise those of `minting`.
+    """
+    find = partial(hand_out.for_scopes, named=named, scope_key=minting.key_of(scopes))
+    row = admission.admit(presented, find(presented.key_id), MINTS_SCOPES)
+    provider = directory.provider(row.provider_id)
+    check_scopes(provider, scopes)
+    if is_own(provider, _registration(row), scopes):
+        return issue.hand_out(presented, issue.usable(presented, find, MINTS_SCOPES, row, min_ttl))
+    if _fresh(row, min_ttl):
+        return _hand_out(presented, row, used=True)
+    return _hand_out(presented, _minted(presented, find, row, scopes, min_ttl), used=False)
+
+
+def check_scopes(provider: AnyProvider, scopes: tuple[str, ...]) -> None:
+    """Raises InvalidScope naming the first scope that the provider does not have, and those that it has."""
+    for scope in scopes:
+        try:
+            provider.check_scopes((scope,))
+        except RequestRefused:
+            there = [entry.name for entry in provider.definition.scopes_supported]
+            raise errors.InvalidScope(
+                f"{provider.id} has no scope {scope}; there is {', '.join(there)}",
+                extra={"scope": scope, "supported": there},
+            ) from None
+
+
+def is_own(provider: AnyProvider, registration: Registration, scopes: tuple[str, ...]) -> bool:
+    """Tell whether these are the scopes that the connection's own credential is for."""
+    return set(scopes) == set(provider.default_scopes(registration))
+
+
+def _registration(row: HandOut) -> Registration:
+    assert row.minted is not None
+    return dataclasses.replace(admission.registration(row), scopes=tuple(row.minted.registration_scopes))
+
+
+def _fresh(row: HandOut, min_ttl: int | None) -> bool:
+    found = row.minted
+    assert found is not None
+    return found.sealed is not None and admission.lives_long_enough(found.seconds_left, found.life_seconds, min_ttl)
+
+
+def _minted(presented: PresentedKey, find: Find, row: HandOut, scopes: tuple[str, ...], min_ttl: int | None) -> HandOut:
+    """Mint, or wait for whoever does, and return the row that is fresh then."""
+    assert row.connection_id is not None
+    assert row.minted is not None
+    if min_ttl is not None and row.minted.sealed is not None and min_ttl > row.minted.life_seconds:
+        raise errors.MinTtlUnattainable(f"this provider's tokens live for {row.minted.life_seconds:.0f} s")
+    came = minting.mint_now(row.connection_id, scopes, version=row.minted.version or 0)
+    deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
+    while True:
+        row = admission.admit(presented, find(presented.key_id), MINTS_SCOPES)
+        if _fresh(row, min_ttl):
+            return row
+        assert row.connection_id is not None
+        if came.outcome is not Outcome.BUSY or time.monotonic() > deadline:
+            return _stale_but_valid(row, scopes, min_ttl, came)
+        time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
+        # Whoever was at it may have failed; that is remembered, and ends the wait.
+        came = minting.standing(row.connection_id, scopes)
+
+
+def _stale_but_valid(row: HandOut, scopes: tuple[str, ...], min_ttl: int | None, came: Minted) -> HandOut:
+    """A token that still works beats a refusal, unless the caller named a min_ttl: that is a promise."""
+    assert row.minted is not None
+    if min_ttl is None and row.minted.seconds_left is not None and row.minted.seconds_left > 1:
+        return row
+    if came.outcome is Outcome.INVALID_SCOPE:
+        raise errors.InvalidScope(f"the provider gives this connection no token for {' '.join(scopes)}")
+    error = issue.unavailable(came.outcome)
+    error.retry_after = max(error.retry_after or 0, came.retry_after) or None
+    raise error
+
+
+def _hand_out(presented: PresentedKey, row: HandOut, *, used: bool) -> IssuedToken:
+    """`used`: it was there already, which is what makes it worth renewing."""
+    found = row.minted
+    assert row.connection_id is not None
+    assert found is not None
+    assert found.id is not None
+    assert found.sealed is not None
+    key = WrappedKey(
+        id=found.data_key_id, tenant_id=row.tenant_id, kek_version=found.kek_version, wrapped=found.wrapped
+    )
+    try:
+        token = credentials.open_minted(key, row_id=found.id, version=found.version, sealed=found.sealed)
+    except TenantsError:
+        raise errors.StorageFault() from None
+    issued = issue.assemble(
+        admission.registration(row),
+        token,
+        expires_at=found.expires_at,
+        version=found.version,
+        degraded=admission.degraded(row),
+    )
+    read = (row.connection_id, row.tenant_id, row.caller_id)
+    counts.reads.add(read, version=found.version, key_id=presented.key_id, minted_id=found.id if used else None)
+    return issued

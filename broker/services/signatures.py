@@ -1,0 +1,89 @@
+"""Write down which requests were signed, by the names they have at the provider: off the path, and never lost.
+
+Buffered in memory and written every second in one statement. A full buffer is written by the request that finds it
+full, so that callers are slowed down before memory is; what cannot be written then is not signed either.
+"""
+
+import logging
+import multiprocessing.util
+import threading
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db import DatabaseError, connection
+
+from tenants.querysets import signatures
+
+logger = logging.getLogger(__name__)
+FLUSH_SECONDS = 1.0
+FULL = 5000
+
+
+class Signed(msgspec.Struct, frozen=True, gc=False):
+    """One signed request: no path, no query and no signature."""
+
+    tenant: UUID
+    connection: UUID
+    at: datetime
+    detail: dict[str, str]
+
+
+class SignatureLog:
+    """Signed requests since the last write. Thread-safe; one a process."""
+
+    def __init__(self, *, full: int = FULL, flush_seconds: float = FLUSH_SECONDS) -> None:
+        self._full = full
+        self._flush_seconds = flush_seconds
+        self._lock = threading.Lock()
+        self._waiting: list[Signed] = []
+        self._started = False
+
+    def add(self, signed: Signed) -> None:
+        """Keep one entry. Raises DatabaseError when there is no room and none can be made."""
+        with self._lock:
+            full = len(self._waiting) >= self._full
+            if not full:
+                self._waiting.append(signed)
+            if not self._started:
+                self._start()
+        if full:
+            self._write()
+            with self._lock:
+                self._waiting.append(signed)
+
+    def flush(self) -> None:
+        """Write what waits. Effects: one insert; on failure all of it is kept for next time."""
+        try:
+            self._write()
+        except DatabaseError:
+            logger.warning("signed requests not written yet", extra={"count": len(self._waiting)})
+
+    def _write(self) -> None:
+        # No lock while writing: who waits for one keeps a connection that the writer may be waiting for.
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        try:
+            signatures.add(msgspec.json.encode(batch).decode())
+        except DatabaseError:
+            with self._lock:
+                self._waiting = batch + self._waiting
+            raise
+
+    def _start(self) -> None:
+        # Started by the first entry, not at import: threads do not survive the fork of a web worker.
+        self._started = True
+        threading.Thread(target=self._run, name="signature-log", daemon=True).start()
+        # Not atexit alone: a server's worker that multiprocessing has forked ends without it.
+        multiprocessing.util.Finalize(None, self.flush, exitpriority=1)
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(self._flush_seconds):
+            self.flush()
+            connection.close()
+
+
+log = SignatureLog()

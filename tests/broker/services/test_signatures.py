@@ -1,0 +1,98 @@
+"""What was signed waits in memory for a moment: it is bounded, and a database that is away loses nothing."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.db import DatabaseError
+from django.db import connection as database
+
+from broker.services.signatures import SignatureLog, Signed
+from tenants.models import AuditEvent
+from tests.broker.services.renewing import in_threads
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MISSING = "ALTER TABLE tenants_auditevent RENAME TO away"
+BACK = "ALTER TABLE away RENAME TO tenants_auditevent"
+
+
+def signed(name: str) -> Signed:
+    detail = {"transaction_id": name, "caller": "invoicing", "method": "GET", "host": "api.example"}
+    return Signed(uuid.UUID(int=1), uuid.UUID(int=2), dt.datetime(2026, 1, 1, tzinfo=dt.UTC), detail)
+
+
+def quiet(full: int) -> SignatureLog:
+    """A log that writes only when it is told to, or full."""
+    return SignatureLog(full=full, flush_seconds=3600)
+
+
+def written() -> list[str]:
+    return [event.detail["transaction_id"] for event in AuditEvent.objects.order_by("id")]
+
+
+@pytest.fixture
+def away():
+    """The table is away, as it would be in a database that takes no writes."""
+
+    def run(sql):
+        with database.cursor() as cursor:
+            cursor.execute(sql)
+
+    run(MISSING)
+    state = {"away": True}
+
+    def back():
+        if state.pop("away", None):
+            run(BACK)
+
+    yield back
+    back()
+
+
+def test_entries_are_written_in_order_and_once():
+    log = quiet(100)
+    for number in range(3):
+        log.add(signed(f"t{number}"))
+    log.flush()
+    log.flush()
+    assert written() == ["t0", "t1", "t2"]
+    event = AuditEvent.objects.first()
+    assert (event.action, event.actor_kind, event.actor) == ("request.signed", "caller", "invoicing")
+    assert event.at == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def test_whoever_finds_it_full_makes_room():
+    log = quiet(5)
+    for number in range(6):
+        log.add(signed(f"t{number}"))
+    assert written() == ["t0", "t1", "t2", "t3", "t4"]
+    log.flush()
+    assert len(written()) == 6
+
+
+def test_many_at_once_lose_nothing():
+    log = quiet(7)
+    in_threads(20, lambda: [log.add(signed(str(uuid.uuid4()))) for _ in range(10)])
+    log.flush()
+    assert len(set(written())) == 200
+
+
+def test_what_cannot_be_written_is_kept_for_next_time(away):
+    log = quiet(100)
+    log.add(signed("t0"))
+    log.flush()
+    log.add(signed("t1"))
+    away()
+    log.flush()
+    assert written() == ["t0", "t1"]
+
+
+def test_what_can_neither_be_kept_nor_written_is_not_signed(away):
+    log = quiet(2)
+    log.add(signed("t0"))
+    log.add(signed("t1"))
+    with pytest.raises(DatabaseError):
+        log.add(signed("t2"))
+    away()
+    log.flush()
+    assert written() == ["t0", "t1"]
