@@ -3,7 +3,8 @@
 from typing import Any
 
 from broker.api.schemas import ConnectionOut, ConnectionSummary, ConnectSessionOut, TimelineEntry
-from broker.services import sessions
+from broker.errors import BrokerError
+from broker.services import admission, credentials, directory, sessions
 from tenants.models import AuditEvent, Connection, ConnectSession
 
 _TIMELINE_LENGTH = 50
@@ -37,6 +38,7 @@ def connection(row: Connection) -> ConnectionOut:
     credential, slot = getattr(row, "credential", None), getattr(row, "slot", None)
     return ConnectionOut(
         **_summary(row),
+        base_url=_base_url(row),
         scopes_asked=row.scopes_asked,
         scopes_granted=row.scopes_granted,
         access_token_expires_at=credential.expires_at if credential else None,
@@ -44,6 +46,15 @@ def connection(row: Connection) -> ConnectionOut:
         next_renewal_at=slot.due_at if slot else None,
         timeline=timeline(row),
     )
+
+
+def _base_url(row: Connection) -> str | None:
+    """Where the provider's API lives; None when the registration, or the catalogue, no longer says so."""
+    try:
+        registration = credentials.registration_without_secrets(row.registration)
+        return admission.base_url(directory.provider(row.provider_id), registration)
+    except BrokerError:
+        return None
 
 
 def timeline(row: Connection) -> list[TimelineEntry]:

@@ -80,6 +80,7 @@ class TimelineEntry(Schema):
 
 
 class ConnectionOut(ConnectionSummary):
+    base_url: str | None
     scopes_asked: list[str]
     scopes_granted: list[str]
     access_token_expires_at: datetime | None

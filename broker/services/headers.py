@@ -134,13 +134,8 @@ def _write_down(row: HandOut, request: RequestToSign, transaction_id: str) -> No
     assert row.registration is not None
     # Signed, so the URL is one of the provider's own: what stands before the path is its host.
     host = request.url.partition("://")[2].partition("/")[0].partition("?")[0]
-    detail = {
-        "transaction_id": transaction_id,
-        "caller": row.caller_name,
-        "method": request.method,
-        "host": host,
-    }
-    signatures.log.add(signatures.Signed(row.tenant_id, row.connection_id, row.registration.now, detail))
+    signed = signatures.Request(transaction_id, request.method, host, row.registration.now)
+    signatures.log.add(signatures.Signed(row.tenant_id, row.connection_id, row.caller_name, signed))
 
 
 def refused(error: RequestRefused) -> errors.BrokerError:

@@ -62,6 +62,13 @@ def _of(detail: Detail, name: str, before: str = "", after: str = "") -> str:
     return f"{before}{detail[name]}{after}" if detail.get(name) not in (None, "", []) else ""
 
 
+def _names(detail: Detail) -> str:
+    """What the provider knows signed requests as; the first few say which job it was."""
+    names = [str(request.get("transaction_id")) for request in detail.get("requests") or []]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"; the provider knows them as {', '.join(names[:3])}{more}" if names else ""
+
+
 def _changed(detail: Detail) -> str:
     return f" Changed: {', '.join(map(str, detail.get('changed') or []))}."
 
@@ -128,9 +135,7 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
         f"A service reported a refusal of the provider's API{_of(d, 'status', ' (HTTP ', ')')}. "
         f"{_MEANINGS.get(str(d.get('meaning')), 'It was looked into.')}{_answer(d)}"
     ),
-    "request.signed": lambda d: (
-        f"A request was signed for a service{_of(d, 'transaction_id', '; the provider knows it as ')}."
-    ),
+    "request.signed": lambda d: f"Requests were signed for a service{_names(d)}.",
     "registration.incident": lambda d: f"The provider refuses our registration. Staff must repair it.{_answer(d)}",
     "registration.healed": "The provider accepts our registration again.",
     "registration.created": lambda d: f"A client registration was entered{_of(d, 'client_id', ': ')}.",

@@ -1,5 +1,6 @@
 """Every system over real processes: connected, called, refused in its own ways, repaired."""
 
+import json
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
@@ -109,8 +110,9 @@ def test_netvisor_takes_no_headers_twice(scene: Scene) -> None:
     assert (told["verdict"], told["action"], told["state"]) == ("provider_unavailable", "retry_later", "connected")
     assert scene.call(connection, "netvisor").status_code == 200
     signed = "SELECT count(*) FROM tenants_auditevent WHERE action = 'request.signed'"
-    named = f"{signed} AND connection_id = %s AND detail->>'transaction_id' = %s"
-    wait_until(lambda: scene.broker.rows(named, connection, given["transaction_id"]) == [(1,)], "the audit event", 10)
+    named = f"{signed} AND connection_id = %s AND detail @> %s::jsonb"
+    held = json.dumps({"requests": [{"transaction_id": given["transaction_id"]}]})
+    wait_until(lambda: scene.broker.rows(named, connection, held) == [(1,)], "the audit event", 10)
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,13 @@ class TestConnectSessions:
 class TestConnections:
     def test_shows_state_scopes_and_what_happened_but_no_secret(self, connect, settled, call):
         connection = connect()
-        token = call("GET", f"/v1/connections/{connection.id}/token", settled.aalto_key).json()["access_token"]
+        answer_of_token = call("GET", f"/v1/connections/{connection.id}/token", settled.aalto_key).json()
+        token = answer_of_token["access_token"]
         answer = call("GET", f"/v1/connections/{connection.id}", settled.aalto_key)
         shown = answer.json()
         assert (shown["state"], shown["external_account"], shown["tenant"]) == ("connected", "Acme Oy", "aalto")
-        assert shown["external_account_id"]
+        assert shown["external_account_id"] == connection.external_subject != ""
+        assert shown["base_url"] == answer_of_token["base_url"]
         assert shown["version"] == connection.credential.version
         assert "connection.connected" in [entry["action"] for entry in shown["timeline"]]
         assert token not in answer.content.decode()

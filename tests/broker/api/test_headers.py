@@ -235,13 +235,15 @@ def test_what_was_signed_is_counted_and_written_down_without_what_was_asked(netv
     assert not AuditEvent.objects.filter(action="request.signed").exists()
     signatures.log.flush()
     counts.reads.flush()
-    events = AuditEvent.objects.filter(action="request.signed").order_by("id")
-    assert [event.detail["transaction_id"] for event in events] == [answer["transaction_id"] for answer in answers]
-    for event in events:
-        assert event.detail.keys() == {"transaction_id", "caller", "method", "host"}
-        assert (event.detail["method"], event.detail["host"]) == ("GET", "integration.netvisor.fi")
-        assert (event.actor_kind, event.actor, event.detail["caller"]) == ("caller", "aalto-service", "aalto-service")
-        assert (event.tenant_id, event.connection_id) == (settled.aalto.id, netvisor.id)
+    event = AuditEvent.objects.get(action="request.signed")
+    requests = event.detail["requests"]
+    assert [request["transaction_id"] for request in requests] == [answer["transaction_id"] for answer in answers]
+    for request in requests:
+        assert request.keys() == {"transaction_id", "method", "host", "at"}
+        assert (request["method"], request["host"]) == ("GET", "integration.netvisor.fi")
+    assert event.detail.keys() == {"requests"}
+    assert (event.actor_kind, event.actor) == ("caller", "aalto-service")
+    assert (event.tenant_id, event.connection_id) == (settled.aalto.id, netvisor.id)
     assert IssueCount.objects.get(connection_id=netvisor.id).reads == 3
 
 

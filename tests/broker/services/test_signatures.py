@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError
 from django.db import connection as database
 
-from broker.services.signatures import SignatureLog, Signed
+from broker.services.signatures import MOST_IN_ONE, Request, SignatureLog, Signed
 from tenants.models import AuditEvent
 from tests.broker.services.renewing import in_threads
 
@@ -16,9 +16,11 @@ MISSING = "ALTER TABLE tenants_auditevent RENAME TO away"
 BACK = "ALTER TABLE away RENAME TO tenants_auditevent"
 
 
-def signed(name: str) -> Signed:
-    detail = {"transaction_id": name, "caller": "invoicing", "method": "GET", "host": "api.example"}
-    return Signed(uuid.UUID(int=1), uuid.UUID(int=2), dt.datetime(2026, 1, 1, tzinfo=dt.UTC), detail)
+AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def signed(name: str, *, connection: int = 2, caller: str = "invoicing") -> Signed:
+    return Signed(uuid.UUID(int=1), uuid.UUID(int=connection), caller, Request(name, "GET", "api.example", AT))
 
 
 def quiet(full: int) -> SignatureLog:
@@ -27,7 +29,8 @@ def quiet(full: int) -> SignatureLog:
 
 
 def written() -> list[str]:
-    return [event.detail["transaction_id"] for event in AuditEvent.objects.order_by("id")]
+    events = AuditEvent.objects.order_by("id")
+    return [request["transaction_id"] for event in events for request in event.detail["requests"]]
 
 
 @pytest.fixture
@@ -56,9 +59,27 @@ def test_entries_are_written_in_order_and_once():
     log.flush()
     log.flush()
     assert written() == ["t0", "t1", "t2"]
-    event = AuditEvent.objects.first()
+    event = AuditEvent.objects.get()
     assert (event.action, event.actor_kind, event.actor) == ("request.signed", "caller", "invoicing")
-    assert event.at == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    assert event.at == AT
+
+
+def test_one_event_for_each_connection_and_caller_and_none_without_end():
+    log = quiet(1000)
+    for number in range(MOST_IN_ONE + 1):
+        log.add(signed(f"t{number}"))
+    log.add(signed("other connection", connection=3))
+    log.add(signed("other caller", caller="payroll"))
+    log.flush()
+    events = [
+        (event.connection_id.int, event.actor, len(event.detail["requests"])) for event in AuditEvent.objects.all()
+    ]
+    assert sorted(events) == [
+        (2, "invoicing", 1),
+        (2, "invoicing", MOST_IN_ONE),
+        (2, "payroll", 1),
+        (3, "invoicing", 1),
+    ]
 
 
 def test_whoever_finds_it_full_makes_room():
