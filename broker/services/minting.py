@@ -157,9 +157,9 @@ def _failed(claim: MintClaim, error: ProviderError) -> Minted:
     if isinstance(error, GrantRejected):
         _count_against(claim.connection_id)
         return _postponed(claim, Outcome.SUSPECT, settings.RENEWAL_CONFIRM_SECONDS)
-    if isinstance(error, RequestRefused) or (isinstance(error, ClientRejected) and error.error == "invalid_scope"):
+    if _of_the_scope(error):
         return _postponed(claim, Outcome.INVALID_SCOPE, _REFUSED_SECONDS)
-    if isinstance(error, ClientRejected):
+    if isinstance(error, ClientRejected | RequestRefused):
         incidents.report(Connection.objects.select_related("registration").get(pk=claim.connection_id), error)
         return _postponed(claim, Outcome.CLIENT_REJECTED, _REFUSED_SECONDS)
     if isinstance(error, RightMissing):
@@ -171,6 +171,11 @@ def _failed(claim: MintClaim, error: ProviderError) -> Minted:
     retry_after = error.retry_after if isinstance(error, ProviderUnavailable) else None
     wait = schedule.backoff(claim.attempts, random.random(), retry_after)  # noqa: S311  jitter
     return _postponed(claim, Outcome.MALFORMED if malformed else Outcome.UNAVAILABLE, wait)
+
+
+def _of_the_scope(error: ProviderError) -> bool:
+    refused_here = isinstance(error, RequestRefused) and error.field == "scope"
+    return refused_here or (isinstance(error, ClientRejected) and error.error == "invalid_scope")
 
 
 def _postponed(claim: MintClaim, outcome: Outcome, seconds: float = _REFUSED_SECONDS) -> Minted:

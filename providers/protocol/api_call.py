@@ -40,12 +40,11 @@ def template_values(
     registration: ClientRegistration, parameters: Mapping[str, str], credential: StoredCredential
 ) -> dict[str, str]:
     """What templates may use, by the names of `ProviderDefinition`; secrets in clear."""
-    oauth = isinstance(credential, OAuthCredential)
-    entered = credential.entered if isinstance(credential, OAuthCredential) else credential
-    extras = credential.extras if isinstance(credential, OAuthCredential) and oauth else {}
+    if not isinstance(credential, OAuthCredential):
+        return entered_values(registration, parameters, credential)
     return {
-        **{f"extras.{name}": str(value) for name, value in extras.items()},
-        **entered_values(registration, parameters, entered or EnteredCredential(fields={})),
+        **{f"extras.{name}": str(value) for name, value in credential.extras.items()},
+        **entered_values(registration, parameters, credential.entered or EnteredCredential(fields={})),
     }
 
 

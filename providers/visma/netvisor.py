@@ -127,6 +127,9 @@ class Netvisor(SigningProvider):
         reading = netvisor_response.reading(answer)
         if reading is None:
             return super().read_answer(answer)
+        if reading.meaning == "client_rejected":
+            # What the catalogue says of this code is for the customer, whose values are not at fault.
+            return reading
         codes = frozenset({reading.error} if reading.error else ())
         known = known_refusals.match(self.definition, status=0, codes=codes, text=reading.description)
         return replace(reading, explanation=known.text if known else "")

@@ -49,6 +49,7 @@ _FIELD_OF_HEADER = {
     "sender": "parameters.sender",
     "language": "parameters.language",
 }
+_OF_THE_CUSTOMER = frozenset({"customer_id", "customer_key", "organisation_id"})
 _HEADER = re.compile(r"X-Netvisor-(?:Authentication-|Interface-)?([A-Za-z-]+)", re.IGNORECASE)
 
 
@@ -77,8 +78,8 @@ def judge(response: HttpResponse, *, provider_id: str) -> None:
     """Nothing for OK.
 
     Raises: GrantRejected for AUTHENTICATION_FAILED (to be confirmed: a clock that is wrong or a partner key that
-            was changed looks the same), RightMissing for SERVICE_ACCESS_ERROR, ProviderUnavailable,
-            ClientRejected for content that is refused, ResponseMalformed.
+            was changed looks the same), ClientRejected when it names values of our registration alone, or when
+            content is refused, RightMissing for SERVICE_ACCESS_ERROR, ProviderUnavailable, ResponseMalformed.
     """
     status = read_status(response.body)
     if status is None:
@@ -94,8 +95,9 @@ def reading(response: HttpResponse) -> ApiReading | None:
         return None
     if status.code == OK:
         return ApiReading(meaning="ok")
+    meaning = _MEANINGS.get(status.code, "content")
     return ApiReading(
-        meaning=_MEANINGS.get(status.code, "content"),
+        meaning="client_rejected" if meaning == "credential_refused" and _of_ours_alone(status) else meaning,
         error=safe_code(status.code),
         description=redact(status.text),
         retry_after=_wait(status, response),
@@ -105,8 +107,18 @@ def reading(response: HttpResponse) -> ApiReading | None:
 def likely_wrong(body: bytes) -> tuple[str, ...]:
     """The fields that a refusal names, as far as it does; empty when it does not say."""
     status = read_status(body)
-    named = [name.lower() for name in _HEADER.findall(status.text)] if status else []
-    return tuple(dict.fromkeys(_FIELD_OF_HEADER[name] for name in named if name in _FIELD_OF_HEADER))
+    return _named(status) if status else ()
+
+
+def _of_ours_alone(status: Status) -> bool:
+    """Whether a refusal names values of our registration and none of the customer's: then it is not their turn."""
+    named = _named(status)
+    return bool(named) and not any(name in _OF_THE_CUSTOMER for name in named)
+
+
+def _named(status: Status) -> tuple[str, ...]:
+    found = (name.lower() for name in _HEADER.findall(status.text))
+    return tuple(dict.fromkeys(_FIELD_OF_HEADER[name] for name in found if name in _FIELD_OF_HEADER))
 
 
 def _error(status: Status, response: HttpResponse, provider_id: str) -> ProviderError:
@@ -127,6 +139,8 @@ def _error(status: Status, response: HttpResponse, provider_id: str) -> Provider
         _CONTENT: ClientRejected,
     }
     kind = next((kind for codes, kind in kinds.items() if code in codes), ResponseMalformed)
+    if kind is GrantRejected and _of_ours_alone(status):
+        kind = ClientRejected
     return kind(provider_id=provider_id, endpoint=ENDPOINT, status=response.status, error=code, description=status.text)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from providers.errors import GrantRejected, RightMissing, UnsupportedOperation
+from providers.errors import ClientRejected, RightMissing, UnsupportedOperation
 from providers.messages import HttpResponse, OAuthCredential, RequestToSign, Secret
 from tests.providers.peer import Peer, answering
 from tests.providers.visma.conftest import NONCE, NOW, credential, registration
@@ -69,9 +69,11 @@ class TestNetvisorReads:
 
     def test_a_header_that_it_names_is_the_likely_field(self, netvisor):
         body = xml("FAILED", "AUTHENTICATION_FAILED :: X-Netvisor-Authentication-PartnerId")
-        with Peer(answering("200 OK", body)) as peer, pytest.raises(GrantRejected) as caught:
+        with Peer(answering("200 OK", body)) as peer, pytest.raises(ClientRejected) as caught:
             netvisor.verify(at_netvisor(base_url=peer.url), credential(**KEYS), now=NOW, nonce=NONCE)
         assert caught.value.fields == ("client_id",)
+        # The catalogue's sentence tells a customer where the keys are; this one is not theirs.
+        assert netvisor.read_answer(HttpResponse(status=401, body=body)).explanation == ""
 
 
 class TestFivaldiReads:

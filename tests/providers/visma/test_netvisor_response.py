@@ -4,7 +4,7 @@ import pytest
 
 from providers.errors import ClientRejected, GrantRejected, ProviderUnavailable, ResponseMalformed, RightMissing
 from providers.messages import HttpResponse
-from providers.visma.netvisor_response import judge, likely_wrong, read_status
+from providers.visma.netvisor_response import judge, likely_wrong, read_status, reading
 
 
 def body(*statuses: str, encoding: str = "utf-8", head: str = "") -> bytes:
@@ -79,6 +79,28 @@ def test_whose_turn_it_is(status, code, expected, uncertain):
     assert caught.value.uncertain is uncertain
     assert caught.value.error == code.lower().replace("maintanance", "maintenance")
     assert caught.value.description == "teksti"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "meaning"),
+    [
+        ("X-Netvisor-Authentication-PartnerId", ClientRejected, "client_rejected"),
+        ("X-Netvisor-Authentication-CustomerId", GrantRejected, "credential_refused"),
+        (
+            "X-Netvisor-Authentication-PartnerId, X-Netvisor-Authentication-CustomerId",
+            GrantRejected,
+            "credential_refused",
+        ),
+        ("", GrantRejected, "credential_refused"),
+    ],
+)
+def test_a_refusal_of_our_own_values_alone_blames_no_customer(text, expected, meaning):
+    answer = HttpResponse(status=401, body=failed("AUTHENTICATION_FAILED", text))
+    with pytest.raises(expected):
+        judge(answer, provider_id="netvisor")
+    told = reading(answer)
+    assert told is not None
+    assert told.meaning == meaning
 
 
 def test_ok_is_nothing():
