@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from sandbox import control_handlers, fixture_handlers
+from sandbox import bulk_grants, control_handlers, fixture_handlers
 from sandbox.control import Handler, controlled
 from sandbox.exchange import Exchange, Reply, json_reply
 from sandbox.pipeline import Endpoint, served
@@ -29,6 +29,7 @@ CONTROL: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "users", control_handlers.create_user),
     ("PUT", "users/{username}/password", control_handlers.change_password),
     ("GET", "grants", control_handlers.list_grants),
+    ("POST", "grants", bulk_grants.create_grants),
     ("POST", "grants/{grant}/withdraw", control_handlers.withdraw_grant),
     ("GET", "faults", control_handlers.list_faults),
     ("POST", "faults", control_handlers.add_fault),

@@ -1,7 +1,7 @@
 """The one SQLite file (or memory) that holds clients, users and grants."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,10 @@ class Store:
     def run(self, statement: str, *values: Any) -> int:
         """How many rows the statement changed."""
         return self._connection.execute(statement, values).rowcount
+
+    def run_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """The statement once for each of the rows."""
+        self._connection.executemany(statement, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

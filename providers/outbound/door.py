@@ -1,28 +1,25 @@
-"""Outbound: one pool, one deadline a request, checked addresses, nothing of it in logs.
+"""Outbound: one deadline a request, checked addresses, nothing of it in logs.
 
-The HTTP engine is httpcore2, the one under httpx2, because that is where a network backend can be given; the
-client above it would add what must not exist here: cookies shared between tenants, redirects, proxies, a log
-of URLs.
+The HTTP here is as small as what it is for, and knows nothing of what must not exist at this door: cookies shared
+between tenants, redirects, proxies, kept connections, a log of URLs.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+from contextlib import closing
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import httpcore2
 
 from providers.definition.rules import LOOPBACK_HOSTS
 from providers.errors import ProviderError, ProviderUnavailable, ResponseMalformed
 from providers.messages import HttpRequest, HttpResponse
-from providers.outbound.network import AddressRefused, Attempt, CheckedBackend, DeadlinePassed, Unresolvable
-
-# At DEBUG the engine logs response headers, which may carry cookies and codes.
-logging.getLogger("httpcore2").setLevel(logging.WARNING)
+from providers.outbound.http1 import BodyTooLarge, NotHttp, Unsendable, port_of, read_answer, request_bytes
+from providers.outbound.network import AddressRefused, Attempt, DeadlinePassed, Network, Unresolvable, Wire
 
 
 class Outbound:
@@ -49,16 +46,8 @@ class Outbound:
         self._user_agent = user_agent
         context = ssl_context or httpcore2.default_ssl_context()
         context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-        self._backend = CheckedBackend(allow_loopback=allow_loopback)
-        # No connection is kept: a request on one that the peer has just closed would have an unknown outcome,
-        # and for a single-use refresh token an unknown outcome costs more than a handshake.
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=context,
-            max_connections=None,
-            max_keepalive_connections=0,
-            retries=0,
-            network_backend=self._backend,
-        )
+        context.set_alpn_protocols(["http/1.1"])
+        self._network = Network(allow_loopback=allow_loopback, tls=context)
 
     def post_form(
         self,
@@ -86,29 +75,23 @@ class Outbound:
                 when the answer is too large.
         Effects: one request; nothing is tried twice.
         """
+        url = urlsplit(_address(request))
         attempt = Attempt(
             deadline=time.monotonic() + self._total_timeout,
             connect_timeout=self._connect_timeout,
-            loopback_only=self._checked_scheme(request, provider_id) == "http",
+            loopback_only=self._checked_scheme(url, request, provider_id) == "http",
         )
         try:
-            with self._backend.attempt(attempt):
-                return self._exchange(request)
+            return self._exchange(request, url, attempt)
         except _FAILURES as failure:
             error = _translated(failure, attempt, request, provider_id)
-        # Raised outside the handler: the engine's exceptions may quote the peer's bytes, and must not be
-        # chained.
+        # Raised outside the handler: the causes may quote the peer's bytes, and must not be chained.
         raise error
 
-    def close(self) -> None:
-        """Closes what is open; the next request opens anew."""
-        self._pool.close()
-
-    def _checked_scheme(self, request: HttpRequest, provider_id: str) -> str:
-        parts = urlsplit(request.url)
-        loopback = self._allow_loopback and parts.hostname in LOOPBACK_HOSTS
-        if parts.scheme == "https" or (parts.scheme == "http" and loopback):
-            return parts.scheme
+    def _checked_scheme(self, url: SplitResult, request: HttpRequest, provider_id: str) -> str:
+        loopback = self._allow_loopback and url.hostname in LOOPBACK_HOSTS
+        if url.scheme == "https" or (url.scheme == "http" and loopback):
+            return url.scheme
         raise ProviderUnavailable(
             provider_id=provider_id,
             endpoint=request.endpoint,
@@ -116,18 +99,18 @@ class Outbound:
             description="only https is allowed",
         )
 
-    def _exchange(self, request: HttpRequest) -> HttpResponse:
+    def _exchange(self, request: HttpRequest, url: SplitResult, attempt: Attempt) -> HttpResponse:
         content, headers = self._encoded(request)
-        # One byte a character, as servers read them (RFC 9110 section 5.5); the engine alone takes ASCII text only.
-        sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
-        with self._pool.stream(request.method, _address(request), headers=sent, content=content) as answer:
-            body = bytearray()
-            for chunk in answer.iter_stream():
-                body += chunk
-                if len(body) > self._max_bytes:
-                    raise _TooLarge
-            names = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in answer.headers}
-            return HttpResponse(status=answer.status, headers=names, body=bytes(body))
+        data = request_bytes(request.method, url, headers, content)
+        encrypted = url.scheme == "https"
+        # No connection is kept: a request on one that the peer has just closed would have an unknown outcome,
+        # and for a single-use refresh token an unknown outcome costs more than a handshake.
+        with closing(
+            self._network.connect(url.hostname or "", port_of(url), attempt, encrypted=encrypted)
+        ) as connection:
+            wire = Wire(connection, attempt)
+            wire.send(data)
+            return read_answer(wire, request.method, self._max_bytes)
 
     def _encoded(self, request: HttpRequest) -> tuple[bytes | None, dict[str, str]]:
         headers: dict[str, str] = {
@@ -158,36 +141,22 @@ def _address(request: HttpRequest) -> str:
     return f"{request.url}{'&' if '?' in request.url else '?'}{urlencode(request.fields)}"
 
 
-class _TooLarge(Exception):
-    """The body is over the cap."""
-
-
 # Anything else is a mistake of ours and shall be seen as one.
-_FAILURES = (
-    _TooLarge,
-    AddressRefused,
-    Unresolvable,
-    DeadlinePassed,
-    httpcore2.TimeoutException,
-    httpcore2.NetworkError,
-    httpcore2.RemoteProtocolError,
-    # A mistake of ours, but its words quote the header that cannot be sent.
-    httpcore2.LocalProtocolError,
-)
+_FAILURES = (BodyTooLarge, AddressRefused, Unresolvable, DeadlinePassed, NotHttp, Unsendable, OSError)
 
 _DESCRIPTIONS: tuple[tuple[type[Exception], str], ...] = (
     (AddressRefused, "the address is not allowed"),
     (Unresolvable, "the name has no address"),
     (DeadlinePassed, "timed out"),
-    (httpcore2.TimeoutException, "timed out"),
-    (httpcore2.LocalProtocolError, "the request is none that HTTP can carry"),
-    (httpcore2.RemoteProtocolError, "the answer broke off or is not HTTP"),
+    (TimeoutError, "timed out"),
+    (Unsendable, "the request is none that HTTP can carry"),
+    (NotHttp, "the answer broke off or is not HTTP"),
 )
 
 
 def _translated(failure: Exception, attempt: Attempt, request: HttpRequest, provider_id: str) -> ProviderError:
-    """Our error for one of the engine's, described in a fixed vocabulary."""
-    if isinstance(failure, _TooLarge):
+    """Our error for what went wrong, described in a fixed vocabulary."""
+    if isinstance(failure, BodyTooLarge):
         return ResponseMalformed(
             provider_id=provider_id, endpoint=request.endpoint, description="the response is too large"
         )

@@ -1,4 +1,4 @@
-"""The network backend under the HTTP engine: resolves once, checks the addresses, and keeps one deadline.
+"""Connections to checked addresses, under one deadline.
 
 Each socket operation gets no more time than what is left of the attempt, so neither slow headers nor a slow
 body can outlast it. The attempt also remembers whether any byte of the request left.
@@ -6,25 +6,15 @@ body can outlast it. The attempt also remembers whether any byte of the request 
 
 from __future__ import annotations
 
-import ipaddress
+import contextlib
+import io
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpcore2
 
 from providers.outbound.addresses import Address, is_loopback, is_public
-
-_MAXIMUM_ADDRESSES = 4
-# Resolving cannot be interrupted; each lookup has a thread that may outlive its request, so their number is
-# bounded.
-_lookups = threading.BoundedSemaphore(32)
+from providers.outbound.lookups import Lookups
 
 
 class AddressRefused(Exception):
@@ -37,6 +27,10 @@ class Unresolvable(Exception):
 
 class DeadlinePassed(Exception):
     """The attempt's time is over."""
+
+
+class TooLong(Exception):
+    """More bytes came than the reader was told to take."""
 
 
 @dataclass
@@ -59,110 +53,114 @@ class Attempt:
         return left if limit is None else min(left, limit)
 
 
-class CheckedBackend(httpcore2.NetworkBackend):
+class Network:
     """Connects to addresses it has checked itself; TLS still verifies the name."""
 
-    def __init__(self, *, allow_loopback: bool) -> None:
+    def __init__(self, *, allow_loopback: bool, tls: ssl.SSLContext) -> None:
         self._allow_loopback = allow_loopback
-        self._inner = httpcore2.SyncBackend()
-        self._current: ContextVar[Attempt] = ContextVar("attempt")
+        self._tls = tls
+        self._lookups = Lookups()
 
-    @contextmanager
-    def attempt(self, attempt: Attempt) -> Iterator[None]:
-        """Makes `attempt` the one that connections opened in this thread belong to."""
-        token = self._current.set(attempt)
+    def connect(self, host: str, port: int, attempt: Attempt, *, encrypted: bool) -> socket.socket:
+        """A connection of this attempt alone; the caller closes it.
+
+        Raises: AddressRefused, Unresolvable, DeadlinePassed, OSError.
+        """
+        addresses = self._checked(host, port, attempt)
         try:
-            yield
-        finally:
-            self._current.reset(token)
+            connection = _connect_first(addresses, port, attempt)
+            return self._encrypted(connection, host, attempt) if encrypted else connection
+        except OSError:
+            self._lookups.forget(host, port)
+            raise
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.NetworkStream:
-        attempt = self._current.get()
-        addresses = _resolve(host, port, attempt)
-        if not all(self._is_allowed(address, attempt) for address in addresses):
+    def _checked(self, host: str, port: int, attempt: Attempt) -> tuple[Address, ...]:
+        # No host would mean this machine to the resolver.
+        found = self._lookups.addresses(host, port, seconds=attempt.remaining(attempt.connect_timeout)) if host else ()
+        if not found:
+            raise Unresolvable
+        if not all(self._is_allowed(address, attempt) for address in found):
             raise AddressRefused
-        return _GuardedStream(self._connect_first(addresses, port, attempt), attempt)
+        return found
 
     def _is_allowed(self, address: Address, attempt: Attempt) -> bool:
         if self._allow_loopback and is_loopback(address):
             return True
         return not attempt.loopback_only and is_public(address)
 
-    def _connect_first(self, addresses: tuple[Address, ...], port: int, attempt: Attempt) -> httpcore2.NetworkStream:
-        failure: Exception = httpcore2.ConnectError()
-        for address in addresses:
-            try:
-                return self._inner.connect_tcp(str(address), port, timeout=attempt.remaining(attempt.connect_timeout))
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-class _GuardedStream(httpcore2.NetworkStream):
-    """A stream that belongs to one attempt."""
-
-    def __init__(self, inner: httpcore2.NetworkStream, attempt: Attempt) -> None:
-        self._inner = inner
-        self._attempt = attempt
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, timeout=self._attempt.remaining(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        remaining = self._attempt.remaining(timeout)
-        self._attempt.sent = True
-        self._inner.write(buffer, timeout=remaining)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        limit = self._attempt.remaining(self._attempt.connect_timeout)
-        return _GuardedStream(self._inner.start_tls(ssl_context, server_hostname, timeout=limit), self._attempt)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-def _resolve(host: str, port: int, attempt: Attempt) -> tuple[Address, ...]:
-    """The first few addresses of a name, looked up once.
-
-    Raises: Unresolvable, also when there was not enough time.
-    """
-    if not _lookups.acquire(timeout=attempt.remaining(attempt.connect_timeout)):
-        raise Unresolvable
-    lookup = _Lookup(host, port)
-    lookup.start()
-    lookup.join(attempt.remaining(attempt.connect_timeout))
-    if not lookup.addresses:
-        raise Unresolvable
-    return lookup.addresses
-
-
-class _Lookup(threading.Thread):
-    """One getaddrinfo; a daemon, so that a resolver that hangs never holds up the end of the process."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(daemon=True, name="resolve")
-        self._arguments = (host, port)
-        self.addresses: tuple[Address, ...] = ()
-
-    def run(self) -> None:
+    def _encrypted(self, connection: socket.socket, host: str, attempt: Attempt) -> socket.socket:
         try:
-            found = socket.getaddrinfo(*self._arguments, type=socket.SOCK_STREAM)
-            # A scope ("fe80::1%eth0") only occurs on addresses that are refused anyway.
-            unique = dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found)
-            self.addresses = tuple(unique)[:_MAXIMUM_ADDRESSES]
-        except (OSError, UnicodeError):
-            self.addresses = ()
-        finally:
-            _lookups.release()
+            # The handshake as a whole has the socket's timeout, not each of its steps.
+            connection.settimeout(attempt.remaining(attempt.connect_timeout))
+            return self._tls.wrap_socket(connection, server_hostname=host)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _connect_first(addresses: tuple[Address, ...], port: int, attempt: Attempt) -> socket.socket:
+    failure = OSError()
+    for address in addresses:
+        connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
+        try:
+            connection.settimeout(attempt.remaining(attempt.connect_timeout))
+            connection.connect((str(address), port))
+            # After a handshake the request would wait for the acknowledgement of the handshake's last part.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        except OSError as error:
+            failure = error
+            connection.close()
+        except BaseException:
+            connection.close()
+            raise
+    raise failure
+
+
+class Wire:
+    """One connection as bytes out and bytes in, under the attempt's clock."""
+
+    def __init__(self, connection: socket.socket, attempt: Attempt) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        self.incoming = Incoming(connection, attempt)
+        self._reader = io.BufferedReader(self.incoming, 16384)
+
+    def send(self, data: bytes) -> None:
+        """Write all of it; a peer that stops reading early may still have answered, so that is no failure yet.
+
+        Raises: DeadlinePassed, TimeoutError.
+        """
+        self._connection.settimeout(self._attempt.remaining())
+        self._attempt.sent = True
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            # Its timeout is for all of the data.
+            self._connection.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader[Incoming]:
+        """What has come, as the parser of the standard library asks a socket for it."""
+        return self._reader
+
+
+class Incoming(io.RawIOBase):
+    """What comes in: never longer than the attempt, never more than `allowed` bytes."""
+
+    def __init__(self, connection: socket.socket, attempt: Attempt) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        self.allowed = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """The number of bytes read, 0 at the end.
+
+        Raises: TooLong, DeadlinePassed, TimeoutError, OSError.
+        """
+        if self.allowed <= 0:
+            raise TooLong
+        self._connection.settimeout(self._attempt.remaining())
+        count = self._connection.recv_into(buffer)
+        self.allowed -= count
+        return count

@@ -1,0 +1,1 @@
+"""What the chaos run and the suite share: generators, drivers, checkers."""
