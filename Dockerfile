@@ -12,7 +12,9 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=broker.settings \
     STATIC_ROOT=/app/staticfiles
-RUN groupadd --gid 10001 broker && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin broker
+# A new volume takes the owner of the folder that it covers.
+RUN groupadd --gid 10001 broker && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin broker \
+    && install --directory --mode 0700 --owner 10001 --group 10001 /escrow
 COPY --from=packages /venv /venv
 WORKDIR /app
 # .dockerignore is a list of what goes in, so that no data folder, key or .env ever does.

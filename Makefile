@@ -14,7 +14,7 @@ LOCK := UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile -q --universal -
 # Two at a time: the suite starts servers and browsers of its own.
 PYTEST_WORKERS ?= 2
 
-.PHONY: help run demo test test-tools bench lint types house lock clean
+.PHONY: help run demo test test-tools chaos bench bench-renew lint types house lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -31,8 +31,14 @@ test: .venv/.test lint types house test-tools ## everything that has to pass bef
 test-tools: .venv/.test ## Chromium and the Node peers that tests use
 	@$(BIN)/python -m tests.tools
 
+chaos: .venv/.test ## kill, cut off and mislead the broker, and see that nothing is lost; CHAOS_ARGS=--full takes an hour
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
 bench: .venv/.test ## measure the token path against the floor of the same stack
 	@$(BIN)/python -m bench
+
+bench-renew: .venv/.test ## measure renewals a second, their cost and the floor beside it
+	@$(BIN)/python -m bench.renewals
 
 lint: .venv/.test ## style and the usual mistakes
 	@$(BIN)/ruff check --quiet .

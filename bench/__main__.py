@@ -36,7 +36,7 @@ class Stack:
         self.processes = Processes(folder, self.guardian)
         self.guardian.remove(socket_folder(folder / "s"))
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         for name in ("DATABASE_URL", "REDIS_URL"):
             os.environ.pop(name, None)
 
@@ -74,7 +74,7 @@ class Stack:
         self.guardian.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -83,6 +83,11 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     return sum(sum(map(int, _stat(pid)[11:13])) for pid in pids) / _TICKS
 
 
+def tree_cpu_seconds(pid: int) -> float:
+    """User and system time of a process and all below it so far, those that have ended included."""
+    return sum(sum(map(int, _stat(one)[11:15])) for one in descendants(pid)) / _TICKS
+
+
 def descendants(pid: int) -> list[int]:
     """A process and all below it."""
     found = [pid]
@@ -94,6 +99,11 @@ def descendants(pid: int) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def parent(pid: int) -> int:
+    """The process that started this one."""
+    return int(_stat(pid)[1])
 
 
 def memory_mb(pid: int) -> float:

@@ -99,7 +99,7 @@ def connections(owners: list[Tenant], through: ClientRegistration, kind: Kind, c
         rows = [_row(owners[n % len(owners)], through) for n in range(start, min(start + BATCH, count))]
         Connection.objects.bulk_create(rows)
         Credential.objects.bulk_create(list(_credentials(rows, kind)))
-        RenewalSlot.objects.bulk_create([RenewalSlot(connection=row, state="parked", fence=1) for row in rows])
+        RenewalSlot.objects.bulk_create([_slot(row) for row in rows])
         ids += [row.id for row in rows]
     with database.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -110,6 +110,11 @@ def connections(owners: list[Tenant], through: ClientRegistration, kind: Kind, c
 
 def _row(tenant: Tenant, through: ClientRegistration) -> Connection:
     return Connection(tenant=tenant, registration=through, provider_id=through.provider_id, state="connected")
+
+
+def _slot(row: Connection) -> RenewalSlot:
+    owners = {"tenant_id": row.tenant_id, "registration_id": row.registration_id}
+    return RenewalSlot(connection=row, **owners, state="parked", fence=1)
 
 
 def _credentials(rows: list[Connection], kind: Kind) -> Iterator[Credential]:

@@ -39,6 +39,9 @@ OPTIONAL: dict[str, tuple[type, Any]] = {
     "RENEWAL_SWEEP_SECONDS": (float, 5.0),
     "RENEWAL_POLL_SECONDS": (float, 15.0),
     "RENEWAL_BATCH": (int, 50),
+    "RENEWAL_CONCURRENCY": (int, 128),
+    "RENEWAL_REAP_SECONDS": (float, 1.0),
+    "ESCROW_DIRECTORY": (str, str(BASE_DIR / "var" / "escrow")),
     "RENEWAL_CONFIRM_SECONDS": (float, 30.0),
     "TOKEN_WAIT_SECONDS": (float, 5.0),
     "TOKEN_MAX_MIN_TTL_SECONDS": (int, 900),
@@ -173,6 +176,9 @@ DATABASES = {"default": env.database("DATABASE_URL")}
 _options = DATABASES["default"].setdefault("OPTIONS", {})
 _options["pool"] = {"min_size": 1, "max_size": env("DATABASE_POOL_SIZE"), "timeout": 10}
 _options["prepare_threshold"] = 2
+# A server that vanished without a word is noticed within seconds, not after the kernel's quarter of an hour.
+_LIVELINESS = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_options |= {**_LIVELINESS, "tcp_user_timeout": 10_000, **_options}
 _options["options"] = " ".join(
     [
         f"-c statement_timeout={env('DATABASE_STATEMENT_TIMEOUT_SECONDS')}s",
@@ -195,7 +201,10 @@ RENEWAL_LEASE_SECONDS: float = env("RENEWAL_LEASE_SECONDS")
 RENEWAL_SWEEP_SECONDS: float = env("RENEWAL_SWEEP_SECONDS")
 RENEWAL_POLL_SECONDS: float = env("RENEWAL_POLL_SECONDS")
 RENEWAL_BATCH: int = env("RENEWAL_BATCH")
+RENEWAL_CONCURRENCY: int = env("RENEWAL_CONCURRENCY")
+RENEWAL_REAP_SECONDS: float = env("RENEWAL_REAP_SECONDS")
 RENEWAL_CONFIRM_SECONDS: float = env("RENEWAL_CONFIRM_SECONDS")
+ESCROW_DIRECTORY: str = env("ESCROW_DIRECTORY")
 TOKEN_WAIT_SECONDS: float = env("TOKEN_WAIT_SECONDS")
 TOKEN_MAX_MIN_TTL_SECONDS: int = env("TOKEN_MAX_MIN_TTL_SECONDS")
 ISSUE_COUNT_FLUSH_SECONDS: float = env("ISSUE_COUNT_FLUSH_SECONDS")
@@ -212,6 +221,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 100
@@ -223,6 +233,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "broker.tasks.sweep_due", "schedule": timedelta(seconds=RENEWAL_SWEEP_SECONDS)},
     "purge": {"task": "broker.tasks.purge_ended", "schedule": timedelta(hours=1)},
+    "end_tenants": {"task": "broker.tasks.end_tenants", "schedule": timedelta(minutes=1)},
+    # More often than the daily thresholds need: a beat that is restarted each night starts counting anew each time.
+    "forecast": {"task": "broker.tasks.forecast_ends", "schedule": timedelta(hours=6)},
 }
 
 # -- logging -----------------------------------------------------------------------------------------------------

@@ -1,22 +1,22 @@
 """Celery's entrances: ids in, one service called. Services write rows; these read rows."""
 
 import logging
-from uuid import UUID
 
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from broker.services import renew, revoke, sweep
+from broker import pump
+from broker.services import forecast, revoke, sweep, tenant_end
+from tenants.querysets.rows import database_now
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task(name="broker.tasks.sweep_due")
 def sweep_due() -> None:
-    """Claim what is due and hand it out. When the queue is away the claims end with their leases, and are due again."""
+    """Hint to the workers that something may be due. The database alone says what, and whose turn it is."""
     try:
-        for claim in sweep.claim_due():
-            renew_claimed.delay(str(claim.connection_id), claim.fence)
+        renew_due.delay()
         mint_due.delay()
         for orphan_id in revoke.due_revocations(limit=50):
             revoke_orphan.delay(orphan_id)
@@ -24,9 +24,10 @@ def sweep_due() -> None:
         logger.warning("the queue is away; workers find what is due by themselves")
 
 
-@shared_task(name="broker.tasks.renew_claimed")
-def renew_claimed(connection_id: str, fence: int) -> None:
-    renew.renew_claimed(UUID(connection_id), fence)
+@shared_task(name="broker.tasks.renew_due")
+def renew_due() -> None:
+    """Wake this worker's pump; where none runs, renew here what is due."""
+    pump.drain()
 
 
 @shared_task(name="broker.tasks.mint_due")
@@ -43,3 +44,14 @@ def revoke_orphan(orphan_id: int) -> None:
 @shared_task(name="broker.tasks.purge_ended")
 def purge_ended() -> None:
     logger.info("purged", extra={"count": sweep.purge_ended()})
+
+
+@shared_task(name="broker.tasks.forecast_ends")
+def forecast_ends() -> None:
+    logger.info("told of ends to come", extra={"count": forecast.tell_ends(database_now())})
+
+
+@shared_task(name="broker.tasks.end_tenants")
+def end_tenants() -> None:
+    """Go on with the tenants that are being deleted, well within a task's time: the next one begins where this ends."""
+    tenant_end.go_on_for(seconds=30.0)

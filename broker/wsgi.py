@@ -9,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "broker.settings")
 application = get_wsgi_application()
 
 # Only now: checks reach the models, and those can be imported only when Django's apps are ready.
-from broker.startup import refuse_unsafe_start  # noqa: E402
+from broker.startup import start_web  # noqa: E402
 
-refuse_unsafe_start()
+start_web()

@@ -28,6 +28,7 @@ def broker_environment(home: Home, public_url: str, urls: dict[str, str]) -> dic
         **urls,
         "CATALOGUE_DIRECTORY": str(home.root / "catalogue"),
         "STATIC_ROOT": str(home.root / "static"),
+        "ESCROW_DIRECTORY": str(home.root / "escrow"),
         # Tokens of the demo live for seconds; the default pace is for tokens that live for an hour.
         "RENEWAL_SWEEP_SECONDS": "2",
     }

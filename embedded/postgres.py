@@ -22,8 +22,9 @@ PORT = 5432
 START_SECONDS = 60.0
 # An error message would otherwise quote the statement, values included, into the log.
 SETTINGS = {"listen_addresses": "", "timezone": "UTC", "log_min_error_statement": "panic"}
-# For tests: the data dies with the run, so nothing waits for the disk.
-THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# For tests: the data dies with the run, so nothing waits for the disk. What is committed still outlives the server's
+# own end: without that a worker refuses to start.
+THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
 # The hundred thousand sealed tokens of a large installation fit; memory that is not used is not taken.
 LASTING = {"shared_buffers": "256MB"}
 # What a postmaster says while children of a killed predecessor still hold its memory or its lock.

@@ -9,7 +9,8 @@ from embedded.sandbox_control import PASSWORD
 # One a core. Given explicitly: granian's own default is dozens of threads, each with a database connection.
 WEB_WORKERS = 2
 BLOCKING_THREADS = 4
-TASK_THREADS = 8
+# The tasks only hint and tidy up: renewals have threads of their own, RENEWAL_CONCURRENCY of them.
+TASK_THREADS = 4
 
 
 def sandbox(base_url: str, data: Path) -> list[str]:

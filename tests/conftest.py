@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.services import counts, directory
+from broker.services import counts, directory, presence
 from tenants.models import Connection
 from tests import flows, local_catalogue, people
 from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
@@ -13,10 +13,18 @@ from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
 __all__ = ["sandbox", "sandbox_process"]
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database; it can go only once our own presence has left it."""
+    yield
+    presence.stop()
+
+
 @pytest.fixture
 def local_provider(sandbox: SandboxProcess, tmp_path: Path, settings: object) -> Iterator[SandboxProcess]:
     """The sandbox as the broker's environment `local` of eAccounting."""
     settings.CATALOGUE_DIRECTORY = str(local_catalogue.write(tmp_path / "catalogue", sandbox.url))
+    settings.ESCROW_DIRECTORY = str(tmp_path / "escrow")
     directory.registry.cache_clear()
     yield sandbox
     directory.registry.cache_clear()

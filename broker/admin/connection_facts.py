@@ -4,7 +4,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from broker.admin import catalogue_facts, credential_facts, words
+from broker.admin import catalogue_facts, credential_facts, gate_facts, words
 from broker.admin.catalogue_facts import Facts
 from broker.services.plain_words import FAILURE_WORDS
 from tenants.models import Connection, Credential, RenewalSlot, State
@@ -24,7 +24,7 @@ def _account_facts(connection: Connection) -> Facts:
     registration = connection.registration
     incident = "none: the provider accepts it"
     if registration.incident_since:
-        incident = f"refused with “{registration.incident}” since {words.exact(registration.incident_since)}"
+        incident = f"{gate_facts.incident(registration)} since {words.exact(registration.incident_since)}"
     return [
         ("Account at the provider", connection.external_name or "not known"),
         ("Number of the account", connection.external_subject or "not known"),

@@ -1,5 +1,6 @@
 """One connection's page: what is the matter, the one next step, the facts, what happened, who reads it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from broker.admin import base, catalogue_facts, connection_facts, credential_facts, words
+from broker.admin.parked_verbs import PARKED_VERBS
 from broker.admin.verbs import VERBS, Verb
-from broker.services import advice, revoke, timeline
+from broker.services import advice, parked, revoke, timeline
 from tenants import audit
 from tenants.models import AuditEvent, Caller, Connection, IssueCount, Reason
 
@@ -43,6 +45,7 @@ class Reads:
 
 def context(request: HttpRequest, connection: Connection) -> dict[str, Any]:
     """Return what the template shows. Shape: connection with tenant and registration selected."""
+    waiting = parked.waiting(connection)
     counsel = advice.advise(
         connection.state,
         connection.reason,
@@ -58,6 +61,8 @@ def context(request: HttpRequest, connection: Connection) -> dict[str, Any]:
         "advice": counsel,
         "mood": "refused" if connection.registration.incident_since else connection.state,
         "buttons": buttons(request, connection),
+        "waiting": waiting,
+        "waiting_buttons": buttons(request, connection, PARKED_VERBS) if waiting else [],
         "facts": connection_facts.of(connection),
         "scopes": connection_facts.scopes(connection),
         "scope_sets": credential_facts.scope_sets(connection),
@@ -69,11 +74,11 @@ def context(request: HttpRequest, connection: Connection) -> dict[str, Any]:
     }
 
 
-def buttons(request: HttpRequest, connection: Connection) -> list[Verb]:
+def buttons(request: HttpRequest, connection: Connection, verbs: Mapping[str, Verb] = VERBS) -> list[Verb]:
     """Return the verbs that this person may use and that make sense in this state."""
     return [
         verb
-        for verb in VERBS.values()
+        for verb in verbs.values()
         if connection.state in verb.states and request.user.has_perm(f"tenants.{verb.permission}_connection")
     ]
 

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from broker.admin import connection_page, press, refusals, words
 from broker.admin.base import ViewOnlyAdmin
 from broker.admin.filters import EndingFilter, ProviderFilter, ReasonFilter, StateFilter, TenantFilter, uuid_or_none
+from broker.admin.parked_verbs import PARKED_VERBS
 from broker.admin.support_desk import desk
 from broker.admin.verbs import VERBS
 from broker.services.plain_words import REASON_WORDS
@@ -142,7 +143,7 @@ class ConnectionAdmin(ViewOnlyAdmin[Connection]):
 
     def press_view(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
         """One pressed button of a connection's page."""
-        verb = VERBS.get(name)
+        verb = VERBS.get(name) or PARKED_VERBS.get(name)
         if verb is None:
             raise Http404("there is no such action")
         if not request.user.has_perm(f"tenants.{verb.permission}_connection"):

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from broker.admin import catalogue_facts, refusals
 from broker.services import directory, timeline
-from broker.services.plain_words import REASON_WORDS, STATE_WORDS
+from broker.services.plain_words import END_WORDS, REASON_WORDS, STATE_WORDS
 from tenants.models import AuditEvent, Tenant
 
 Choices = list[tuple[str, str]]
@@ -63,6 +63,13 @@ class EndingFilter(ChoiceFilter):
             return queryset
         known = self.value() in {value for value, _ in self.lookup_choices}
         return queryset.filter(provider_id__in=catalogue_facts.ending_providers()) if known else queryset.none()
+
+
+class EndFilter(ChoiceFilter):
+    title, parameter_name, column = "what ends", "kind", "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(str(kind), title) for kind, (title, _) in END_WORDS.items()]
 
 
 class IncidentFilter(ChoiceFilter):

@@ -7,12 +7,14 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
 
-from broker.admin import words
+from broker.admin import gate_facts, words
+from broker.services import forecast
 from broker.services.plain_words import STATE_WORDS
 from tenants.models import ClientRegistration, Connection, RenewalSlot, State
 
 _TROUBLED = (State.REAUTHORIZATION_REQUIRED, State.DEGRADED, State.SUSPENDED, State.PENDING)
 _INCIDENTS_SHOWN = 10
+_ENDS_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,14 @@ class Panel:
 
     troubled: list[Troubled]
     incidents: list[ClientRegistration]
+    refused_secrets: list[ClientRegistration]
     overdue: RenewalSlot | None
     overdue_for: str
+    ends: int
 
 
 def panel(request: HttpRequest) -> Panel | None:
-    """Return the panel; None for staff without the right to see connections. Effects: three queries on indexes."""
+    """Return the panel; None for staff without the right to see connections. Effects: five queries, all small."""
     if not request.user.has_perm("tenants.view_connection"):
         return None
     overdue = _oldest_overdue()
@@ -44,8 +48,10 @@ def panel(request: HttpRequest) -> Panel | None:
     return Panel(
         troubled=_troubled(),
         incidents=_incidents() if may_see_registrations else [],
+        refused_secrets=gate_facts.refused_secrets() if may_see_registrations else [],
         overdue=overdue,
         overdue_for=words.distance(overdue.due_at) if overdue and overdue.due_at else "",
+        ends=forecast.ends_to_come()[:_ENDS_COUNTED].count(),
     )
 
 

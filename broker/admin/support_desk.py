@@ -14,6 +14,7 @@ from broker.admin import home
 View = TypeVar("View", bound=Callable[..., Any])
 _ORDER = (
     "Connection",
+    "ExpiryNotice",
     "Tenant",
     "ConnectSession",
     "ClientRegistration",

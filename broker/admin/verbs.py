@@ -9,7 +9,7 @@ from broker.admin import catalogue_facts
 from broker.errors import BrokerError
 from broker.services import renew, revoke, sessions
 from broker.services.plain_words import STATE_WORDS
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from broker.services.sessions import Link
 from tenants import audit
 from tenants.audit import Actor
@@ -24,6 +24,11 @@ OUTCOMES: dict[Outcome, tuple[int, str]] = {
         messages.WARNING,
         "The provider refused to renew. The broker asks once more by itself before the customer is bothered; look "
         "again in a minute.",
+    ),
+    Outcome.HELD: (
+        messages.WARNING,
+        "The provider refused to renew, as it does with unusually many customers at once. Nobody is blamed for it; the "
+        "registration's page says when it is tried again.",
     ),
     Outcome.DEAD: (
         messages.ERROR,
@@ -81,7 +86,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """Shape: `states` are those it makes sense in; `limit` is how many connections one press may touch."""
+    """Shape: `states` are those it makes sense in; `limit` is how many connections one press may touch; `warning` is
+    said by the question that is asked first, where `confirm` is set.
+    """
 
     name: str
     label: str
@@ -90,6 +97,7 @@ class Verb:
     run: Callable[[Connection, Actor], Done]
     limit: int
     confirm: bool = False
+    warning: str = ""
 
 
 def perform(verb: Verb, connection: Connection, actor: Actor) -> Done:
@@ -187,6 +195,10 @@ VERBS: dict[str, Verb] = {
             run=_disconnect,
             limit=_ASKS_PROVIDER,
             confirm=True,
+            warning=(
+                "Services get no more tokens at once, and the provider is told to revoke them. It cannot be undone: "
+                "afterwards only the customer can connect again."
+            ),
         ),
     )
 }

@@ -60,6 +60,22 @@ def provider_with_its_end(provider_id: str) -> str | SafeString:
     return with_small_print(provider_name(provider_id), catalogue_facts.ending_in_short(provider_id))
 
 
+def registration_link(registration_id: object, text: str) -> SafeString:
+    """Return a link to a client registration's page."""
+    return format_html(
+        '<a href="{}">{}</a>', reverse("admin:tenants_clientregistration_change", args=[registration_id]), text
+    )
+
+
+def day(at: datetime | None) -> str | SafeString:
+    """Return the day, below it how far away that is, and the exact time in UTC on hovering."""
+    if at is None:
+        return NOTHING
+    text = f"{at.astimezone(timezone.get_default_timezone()):%Y-%m-%d}"
+    shown = format_html('<time class="day" datetime="{}" title="{}">{}</time>', at.isoformat(), exact(at), text)
+    return with_small_print(shown, distance(at))
+
+
 def connection_url(connection_id: object) -> str:
     return reverse("admin:tenants_connection_change", args=[connection_id])
 

@@ -1,9 +1,9 @@
 """The described form of what is handed out, and of what callers report back."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Header, Router
 
 from broker.api import headers, token
 from broker.api.authentication import ApiKeyAuth
@@ -15,6 +15,7 @@ from tenants.models import Operation
 
 router = Router()
 _KEY: dict[str, Any] = {"security": [{"ApiKeyAuth": []}]}
+Prefer = Annotated[str | None, Header(alias="Prefer", description="wait=N: how many seconds the caller has. RFC 7240")]
 
 
 @router.get(
@@ -25,7 +26,11 @@ _KEY: dict[str, Any] = {"security": [{"ApiKeyAuth": []}]}
     openapi_extra=_KEY,
 )
 def get_token(
-    request: HttpRequest, connection_id: str, min_ttl: int | None = None, scope: str | None = None
+    request: HttpRequest,
+    connection_id: str,
+    min_ttl: int | None = None,
+    scope: str | None = None,
+    prefer: Prefer = None,
 ) -> HttpResponse:
     """Described here; broker/urls.py leads to the same view directly, past this layer."""
     return token.connection_token(request, connection_id)
@@ -45,6 +50,7 @@ def get_token_by_name(
     min_ttl: int | None = None,
     scope: str | None = None,
     label: str | None = None,
+    prefer: Prefer = None,
 ) -> HttpResponse:
     """Described here; broker/urls.py leads to the same view directly, past this layer."""
     return token.provider_token(request, tenant, provider)
@@ -57,7 +63,7 @@ def get_token_by_name(
     summary="The headers of one request to the provider's API, signed for it where the provider wants that",
     openapi_extra=_KEY,
 )
-def get_headers(request: HttpRequest, connection_id: str, body: HeadersIn) -> HttpResponse:
+def get_headers(request: HttpRequest, connection_id: str, body: HeadersIn, prefer: Prefer = None) -> HttpResponse:
     """Described here; broker/urls.py leads to the same view directly, past this layer."""
     return headers.connection_headers(request, connection_id)
 
@@ -70,7 +76,12 @@ def get_headers(request: HttpRequest, connection_id: str, body: HeadersIn) -> Ht
     openapi_extra=_KEY,
 )
 def get_headers_by_name(
-    request: HttpRequest, tenant: str, provider: str, body: HeadersIn, label: str | None = None
+    request: HttpRequest,
+    tenant: str,
+    provider: str,
+    body: HeadersIn,
+    label: str | None = None,
+    prefer: Prefer = None,
 ) -> HttpResponse:
     """Described here; broker/urls.py leads to the same view directly, past this layer."""
     return headers.provider_headers(request, tenant, provider)

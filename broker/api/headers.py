@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 
 from broker.api import problems
 from broker.api.authentication import refuse_unread_body
-from broker.api.hot import answer, name_of, query, uuid_of
+from broker.api.hot import answer, name_of, query, uuid_of, wait_of
 from broker.api.parsing import strict_json
 from broker.errors import BodyTooLarge, BrokerError, InvalidRequest
 from broker.services import callers, headers
+from broker.services.issue import Wanted
 from providers.errors import one_line
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
@@ -49,7 +50,8 @@ def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> 
         presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"))
         named = named._replace(label=query(request, parameters).get("label"))
         find = partial(hand_out.for_headers, named=named)
-        issued = headers.issue_headers(presented, find, _described(request))
+        wanted = Wanted(wait_seconds=wait_of(request))
+        issued = headers.issue_headers(presented, find, _described(request), wanted)
     except BrokerError as error:
         return problems.response(error)
     return answer(issued.as_json())

@@ -1,5 +1,6 @@
-"""What the routes by hand share: the query of a URL, names and ids in it, and the answer."""
+"""What the routes by hand share: the query of a URL, names and ids in it, preferences, and the answer."""
 
+import re
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from broker.errors import InvalidRequest
 
 _NO_CONNECTION = UUID(int=0)
+_WAIT = re.compile(r'(?:^|,)[ \t]*wait[ \t]*=[ \t]*"?([0-9]{1,9})"?[ \t]*(?:[;,]|$)', re.IGNORECASE)
 _encode = msgspec.json.encode
 
 
@@ -32,6 +34,16 @@ def query(request: HttpRequest, known: tuple[str, ...]) -> dict[str, str]:
     if unknown or any("\x00" in value for value in found.values()):
         raise InvalidRequest(f"the query takes {' and '.join(known) or 'no parameters'}")
     return found
+
+
+def wait_of(request: HttpRequest) -> float | None:
+    """Return how many seconds the caller is ready to wait; None when it does not say, or not understandably.
+
+    Source: RFC 7240 section 4.3, and section 2 for what is not understood.
+    """
+    preferences = request.META.get("HTTP_PREFER")
+    found = _WAIT.search(preferences) if preferences else None
+    return float(found[1]) if found else None
 
 
 def name_of(text: str) -> str:

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from broker.api import problems
-from broker.api.hot import answer, name_of, query, uuid_of
+from broker.api.hot import answer, name_of, query, uuid_of, wait_of
 from broker.errors import BrokerError, InvalidRequest
 from broker.services import callers, issue, scoped
-from broker.services.issue import IssuedToken
+from broker.services.issue import IssuedToken, Wanted
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
 
@@ -42,10 +42,10 @@ def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> 
 def _issued(request: HttpRequest, named: Named, given: dict[str, str]) -> IssuedToken:
     presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"))
     named = named._replace(label=given.get("label"))
-    min_ttl = _min_ttl(given)
+    wanted = Wanted(_min_ttl(given), wait_of(request))
     if "scope" in given:
-        return scoped.issue_scoped_token(presented, named, scopes_of(given["scope"]), min_ttl=min_ttl)
-    return issue.issue_access_token(presented, partial(hand_out.for_token, named=named), min_ttl=min_ttl)
+        return scoped.issue_scoped_token(presented, named, scopes_of(given["scope"]), wanted)
+    return issue.issue_access_token(presented, partial(hand_out.for_token, named=named), wanted)
 
 
 def scopes_of(text: str) -> tuple[str, ...]:

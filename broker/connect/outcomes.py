@@ -26,7 +26,7 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A title and a text; both may use %(provider)s, %(tenant)s and %(account)s."""
+    """A title and a text; both may use %(provider)s, %(tenant)s, %(account)s and, where one waits, %(other)s."""
 
     title: Words
     text: Words
@@ -153,6 +153,15 @@ OUTCOMES: dict[str, Outcome] = {
         over=False,
     ),
 }
+# A mismatch whose tokens wait for somebody's word: %(other)s is whose they are.
+KEPT_ASIDE = Outcome(
+    _("That was another company"),
+    _(
+        "You signed in as %(other)s, but this connection belongs to %(account)s. Nothing was changed, and what you "
+        "approved is kept aside, unused. Try again and choose %(account)s. If %(other)s is the right company, tell "
+        "%(tenant)s the code below: for a week the connection can still be given to it."
+    ),
+)
 _NOT_YET_VERIFIED = _("%(provider)s has not verified your company yet. Until it has, some things will not work.")
 # A refusal of the provider's own that the catalogue knows is told like one of ours.
 _LIKE: dict[Meaning, str] = {

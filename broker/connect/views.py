@@ -9,7 +9,7 @@ from broker.connect import asking, cookies, filling, outcomes, pages, redirects,
 from broker.connect.failures import friendly
 from broker.connect.sentences import Sentence
 from broker.errors import ConnectLinkExpired, InvalidRequest, ProviderNotAvailable
-from broker.services import authorize, directory, sessions
+from broker.services import authorize, directory, parked, sessions
 from tenants.models import AuthorizationRequest, ConnectSession
 
 
@@ -83,10 +83,14 @@ def _result_context(flow: AuthorizationRequest) -> tuple[dict[str, object], list
     session, definition = flow.session, directory.provider(flow.provider_id).definition
     code = outcomes.code_of(flow, definition)
     outcome, explained = outcomes.told(code, definition)
+    waiting = parked.of_session(session) if code == "account_mismatch" else None
+    if waiting is not None:
+        outcome = outcomes.KEPT_ASIDE
     names = {
         "provider": definition.display_name,
         "tenant": session.tenant.name,
         "account": asking.account_name(session),
+        "other": waiting.called if waiting else "",
     }
     connected = code == "connected"
     status = "connected" if connected else "failed"

@@ -3,13 +3,14 @@
 import json
 import sys
 from argparse import ArgumentParser
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 
 from broker.errors import BrokerError
 from providers.messages import Secret
@@ -82,6 +83,22 @@ def parse_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise CommandError(f"{text[:64]!r} is not an id of the form 01234567-89ab-cdef-0123-456789abcdef") from None
+
+
+def parse_end(text: str | None) -> datetime | None:
+    """Return the moment that an argument names; a day is its first moment in UTC. Raises CommandError for the past."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(
+            f"{text[:40]!r} is not a day like 2027-03-31, nor a time like 2027-03-31T12:00:00Z"
+        ) from None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    if found <= timezone.now():
+        raise CommandError(f"{text[:40]} has passed")
+    return found
 
 
 def _plain(value: object) -> str:

@@ -90,3 +90,10 @@ def base_url(provider: AnyProvider, registration: Registration) -> str:
 def degraded(row: HandOut) -> str | None:
     """Return why the connection needs attention although it is served."""
     return row.reason if row.state == State.DEGRADED else None
+
+
+def in_trouble(row: HandOut, note: str | None) -> HandOut:
+    """Return the row as that of a connection whose renewal has just failed; unchanged where that is known already."""
+    if note is None or row.state == State.DEGRADED:
+        return row
+    return row._replace(state=State.DEGRADED.value, reason=note)

@@ -80,9 +80,9 @@ _DEGRADED: dict[Reason, Advice] = {
         "Ask the customer to finish the verification at the provider; the broker notices by itself.",
     ),
     Reason.ACCOUNT_MISMATCH: Advice(
-        "Somebody tried to reconnect with another company. The connection still holds the company it had.",
-        "Make a repair link and tell the customer which company to sign in with (see the account below).",
-        "repair",
+        "Somebody signed in with another company. The connection works with the company it had; the new sign-in waits "
+        "below.",
+        "Ask the customer which company is right. Then take the new sign-in, or turn it away.",
     ),
     Reason.ROTATION_LOST: Advice(
         "The answer to a renewal never reached us; the current token works until it ends.", _SEND, "repair"

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from broker.errors import AuthorizationResponseRefused, ConnectLinkExpired
-from broker.services import choosing, concluding, connecting, credentials, directory, sessions
+from broker.services import choosing, client_secrets, concluding, connecting, credentials, directory, sessions
 from providers.errors import AuthorizationRefused, AuthorizationResponseInvalid, ProviderError
 from providers.interface import CHOOSES_COMPANY
 from tenants import audit
@@ -204,7 +204,7 @@ def _exchange(flow: AuthorizationRequest, parameters: Parameters) -> str:
     """
     provider = directory.authorizing(flow.provider_id)
     try:
-        registration = credentials.registration_value(flow.registration)
+        registration = client_secrets.opened(flow.registration)
         code = provider.process_authorization_response(registration, parameters)
         verifier = credentials.unseal(flow.data_key, flow.seal_context(), flow.sealed_verifier).decode()
         response = provider.exchange_code(

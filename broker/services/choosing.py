@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from broker.services import concluding, connecting, credentials, directory, entered_refusals, orphans
+from broker.services import client_secrets, concluding, connecting, credentials, directory, entered_refusals, orphans
 from broker.services.credential_text import decode_tokens, encode
 from broker.services.entered_refusals import EntryRefused
 from broker.services.storing import Arrival
@@ -86,7 +86,7 @@ def choose_company(flow: AuthorizationRequest, company_id: str) -> Authorization
         return concluding.seen_before(flow)
     provider = directory.authorizing(flow.provider_id)
     try:
-        held, registration = open_held(flow), credentials.registration_value(flow.registration)
+        held, registration = open_held(flow), client_secrets.opened(flow.registration)
     except TenantsError:
         logger.exception("a choice could not be opened", extra={"registration_id": flow.registration_id})
         return concluding.conclude(flow, "interrupted")
@@ -104,14 +104,17 @@ def choose_company(flow: AuthorizationRequest, company_id: str) -> Authorization
 
 
 def _settle_own(flow: AuthorizationRequest, registration: Registration, provider: OAuthProvider, held: Held) -> str:
-    """A repair: the connection's own company when the sign-in reaches it, and else nothing."""
+    """A repair: the connection's own company when the sign-in reaches it; else the tokens are kept aside."""
     repaired = flow.session.connection
     assert repaired is not None
     for company in held.companies:
         arrival = _arrival(flow, registration, provider, held, company)
         if arrival.account is not None and arrival.account.subject == repaired.external_subject:
             return connecting.settle(flow, arrival)
-    connecting.turn_away(_arrival(flow, registration, provider, held, held.companies[0]), "account_mismatch")
+    other = _arrival(flow, registration, provider, held, held.companies[0])
+    # Of several nobody has said which, and so there is none that staff could take.
+    keep = connecting.keep_aside if len(held.companies) == 1 else connecting.turn_away
+    keep(other, "account_mismatch")
     return "account_mismatch"
 
 

@@ -4,8 +4,8 @@ import logging
 
 from django.db import transaction
 
-from broker.services import credentials, incidents, orphans, storing
-from broker.services.storing import Arrival, CompanyTaken
+from broker.services import credentials, incidents, orphans, parked, storing
+from broker.services.storing import Arrival, CompanyTaken, TenantEnded
 from providers.errors import AccountUnverified, ClientRejected, GrantRejected, ProviderError, RightMissing
 from providers.generic import OAuthProvider
 from providers.messages import ClientRegistration as Registration
@@ -21,8 +21,8 @@ def connect(
 ) -> str:
     """Store the new credential and return `connected`, or why the old one was kept.
 
-    Tokens of a different account than the connection's, or of one that could not be asked for, are revoked and the
-    connection stays as it was.
+    Tokens of a different account than the connection's wait beside it, and those of one that could not be asked for are
+    revoked: the connection goes on with what it holds.
     """
     asked = provider.default_scopes(registration)
     fresh = credentials.merge(response, None, asked)
@@ -52,17 +52,26 @@ def arrival_of(
 
 
 def settle(flow: AuthorizationRequest, arrival: Arrival) -> str:
-    """Store it and return `connected`; or return why not, with the tokens revoked where the provider can."""
+    """Store it and return `connected`; or return why not, with the tokens kept aside or revoked."""
     if refused := storing.refusal(arrival):
-        turn_away(arrival, refused)
+        keep_aside(arrival, refused)
         return refused
     try:
         flow.session.connection = storing.store_connected(arrival)
+    except TenantEnded:
+        _give_back(arrival)
+        return "expired"
     except CompanyTaken as error:
         report_taken(arrival, error)
         orphans.give_back(arrival.registration, arrival.credential)
         return "company_taken"
     return "connected"
+
+
+def keep_aside(arrival: Arrival, outcome: str) -> None:
+    """Keep what the repaired connection has. Tokens of another account wait beside it; others are turned away."""
+    if outcome != "account_mismatch" or not parked.park(arrival):
+        turn_away(arrival, outcome)
 
 
 def turn_away(arrival: Arrival, outcome: str) -> None:
@@ -89,6 +98,14 @@ def report_taken(arrival: Arrival, error: CompanyTaken) -> None:
             "held_by": str(error.held_by),
         },
     )
+
+
+def _give_back(arrival: Arrival) -> None:
+    """Now, where no row could remember to; else it is said until the provider has heard it."""
+    if arrival.repaired is None:
+        orphans.give_back(arrival.registration, arrival.credential)
+    else:
+        _give_back_later(arrival.repaired, arrival)
 
 
 def _give_back_later(repaired: Connection, arrival: Arrival) -> None:

@@ -85,9 +85,17 @@ def open_handed_out(key: WrappedKey, *, connection_id: UUID, version: int, seale
     return decode(vault().open(key, credential_context(key.tenant_id, connection_id, version), sealed))
 
 
-def store(connection: Connection, version: int, credential: StoredCredential, life_seconds: float | None) -> None:
+def store(
+    connection: Connection,
+    version: int,
+    credential: StoredCredential,
+    life_seconds: float | None,
+    *,
+    new_grant: bool = False,
+) -> None:
     """Seal the credential and make it the connection's current version; life_seconds None: it never expires.
 
+    new_grant: the customer has authorized anew, which is what a provider counts a grant's longest life from.
     Effects: one row, in the caller's transaction.
     """
     sealed = seal(credential_context(connection.tenant_id, connection.id, version), encode(credential))
@@ -98,6 +106,7 @@ def store(connection: Connection, version: int, credential: StoredCredential, li
         data_key_id=sealed.key.id,
         refresh_fingerprint=fingerprint_of(sealed.key, credential),
         life_seconds=life_seconds,
+        new_grant=new_grant,
     )
 
 

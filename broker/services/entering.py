@@ -15,10 +15,19 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from broker.errors import ConnectLinkExpired
-from broker.services import connecting, credentials, entered_refusals, incidents, sessions, storing, verifying
+from broker.services import (
+    client_secrets,
+    connecting,
+    credentials,
+    entered_refusals,
+    incidents,
+    sessions,
+    storing,
+    verifying,
+)
 from broker.services.authorize import Started
 from broker.services.entered_refusals import EntryRefused
-from broker.services.storing import Arrival, CompanyTaken
+from broker.services.storing import Arrival, CompanyTaken, TenantEnded
 from providers.errors import DefinitionError, ProviderError, RequestRefused
 from providers.messages import EnteredCredential
 from providers.protocol.entered import read_entered
@@ -60,7 +69,7 @@ def enter(session: ConnectSession, provider_id: str, typed: Mapping[str, str]) -
 
 def _verified(attempt: _Attempt) -> Arrival:
     try:
-        registration = credentials.registration_value(attempt.registration)
+        registration = client_secrets.opened(attempt.registration)
     except TenantsError:
         logger.exception("a sealed value could not be opened", extra={"registration_id": attempt.registration.pk})
         raise EntryRefused("interrupted") from None
@@ -85,6 +94,7 @@ def _verified(attempt: _Attempt) -> Arrival:
         session=attempt.session,
     )
     if refused := storing.refusal(arrival):
+        # Not kept aside: a key is not lost by it, and the form is still there to enter the right one.
         connecting.turn_away(arrival, refused)
         raise _told(attempt, EntryRefused(refused))
     return arrival
@@ -127,12 +137,16 @@ def _told(attempt: _Attempt, refused: EntryRefused, **detail: object) -> EntryRe
 def _stored(attempt: _Attempt, arrival: Arrival) -> Started:
     try:
         with transaction.atomic():
+            # Before the link, as whoever deletes the tenant does.
+            storing.hold_tenant(attempt.session.tenant_id)
             used_up_by_us = _use_up(attempt.session)
             if used_up_by_us:
                 connection = storing.store_connected(arrival)
             elif not _same_again(attempt.session, arrival):
                 raise ConnectLinkExpired("ask whoever sent the link for a new one")
             started = _flow(attempt)
+    except TenantEnded:
+        raise ConnectLinkExpired("ask whoever sent the link for a new one") from None
     except CompanyTaken as error:
         connecting.report_taken(arrival, error)
         raise _told(attempt, EntryRefused("company_taken")) from None

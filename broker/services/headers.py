@@ -11,7 +11,7 @@ from typing import Any
 from broker import errors
 from broker.services import admission, credentials, directory, issue, signatures
 from broker.services.callers import PresentedKey
-from broker.services.issue import Find
+from broker.services.issue import ANY, Find, Wanted
 from broker.services.kept import Kept
 from providers.errors import ClientRejected, RequestRefused, UnsupportedOperation
 from providers.interface import HANDS_OUT_HEADERS, SIGNS_REQUESTS
@@ -51,13 +51,15 @@ class IssuedHeaders:
         }
 
 
-def issue_headers(presented: PresentedKey, find: Find, described: dict[str, Any]) -> IssuedHeaders:
+def issue_headers(
+    presented: PresentedKey, find: Find, described: dict[str, Any], wanted: Wanted = ANY
+) -> IssuedHeaders:
     """Return the headers for the request that `described` holds, by the names of `read_request`.
 
     Raises: RequestRefused, and the errors of broker.errors that docs/errors.md lists for this route.
     Effects: one entry in `signatures` for a request that has a name at the provider; not fresh: those of `renew`.
     """
-    row = issue.usable_row(presented, find, HANDS_OUT_HEADERS, None)
+    row = issue.usable_row(presented, find, HANDS_OUT_HEADERS, wanted)
     try:
         request = read_request(**described)
         issued = _issued(row, request)

@@ -16,11 +16,21 @@ from django.db import transaction
 from django.db.models import Q
 
 from broker.errors import BrokerError
-from broker.services import connecting, credentials, directory, entered_refusals, incidents, register, states, storing
+from broker.services import (
+    client_secrets,
+    connecting,
+    credentials,
+    directory,
+    entered_refusals,
+    incidents,
+    register,
+    states,
+    storing,
+)
 from broker.services.entered_refusals import EntryRefused
 from broker.services.import_lines import Line, LineRefused, read_line
 from broker.services.import_tokens import verify_tokens
-from broker.services.storing import Arrival, CompanyTaken
+from broker.services.storing import Arrival, CompanyTaken, TenantEnded
 from broker.services.verifying import Proven, verifier, verify
 from providers.errors import DefinitionError, ProviderError, RequestRefused
 from providers.messages import ClientRegistration as Registration
@@ -129,7 +139,7 @@ def _known(place: _Place, account: ExternalAccount) -> Connection | None:
 
 
 def _proven(place: _Place, dry_run: bool) -> tuple[Proven, bool]:
-    line, registration = place.line, credentials.registration_value(place.registration)
+    line, registration = place.line, client_secrets.opened(place.registration)
     try:
         if line.tokens is not None:
             return verify_tokens(line.provider, registration, line.tokens, line.external_account)
@@ -173,6 +183,8 @@ def _stored(place: _Place, proven: Proven, accepted: bool, dry_run: bool, actor:
             if accepted:
                 incidents.heal(row)
             return row
+    except TenantEnded:
+        raise LineRefused("tenant_not_found", "tenant", "the tenant has just been deleted") from None
     except CompanyTaken as error:
         with _transaction(dry_run):
             connecting.report_taken(arrival, error)

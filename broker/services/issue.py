@@ -1,22 +1,21 @@
 """Give a usable token: the one service on the token path.
 
-Fresh: one query, one unseal, no write. Not fresh: `renew`, or wait for whoever is renewing already, up to a deadline.
+Fresh: one query, one unseal, no write. Not fresh: `awaiting` renews, or waits for whoever does, up to a deadline.
 """
 
 import math
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 
 from broker import errors
-from broker.services import admission, counts, credentials, directory, renew
+from broker.services import admission, awaiting, counts, credentials, directory, renew
+from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
-from broker.services.renewal_outcomes import Outcome
 from providers.errors import ProviderError
 from providers.interface import HANDS_OUT_TOKENS
 from providers.messages import ClientRegistration as Registration
@@ -57,13 +56,23 @@ class IssuedToken:
         }
 
 
-def issue_access_token(presented: PresentedKey, find: Find, *, min_ttl: int | None) -> IssuedToken:
+class Wanted(NamedTuple):
+    """What a caller asks of a token: None leaves it to the broker. Units: seconds."""
+
+    min_ttl: int | None = None
+    wait_seconds: float | None = None
+
+
+ANY = Wanted()
+
+
+def issue_access_token(presented: PresentedKey, find: Find, wanted: Wanted = ANY) -> IssuedToken:
     """Return an access token that is valid for at least min_ttl seconds.
 
     Raises: the errors of broker.errors that docs/errors.md lists for this route.
-    Effects: none when fresh; otherwise those of `renew`.
+    Effects: none when fresh; otherwise those of `awaiting.renewal`.
     """
-    return hand_out(presented, usable_row(presented, find, HANDS_OUT_TOKENS, min_ttl))
+    return hand_out(presented, usable_row(presented, find, HANDS_OUT_TOKENS, wanted))
 
 
 def hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:
@@ -79,64 +88,53 @@ def hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:
     return issued
 
 
-def usable_row(presented: PresentedKey, find: Find, needed: str, min_ttl: int | None) -> HandOut:
+def usable_row(presented: PresentedKey, find: Find, needed: str, wanted: Wanted = ANY) -> HandOut:
     """Return the row with a credential that can be handed out, renewed first where it has to be.
 
     Raises: as `admission.admit`, and what keeps the credential from being renewed.
     """
     row = admission.admit(presented, find(presented.key_id), needed)
-    return usable(presented, find, needed, row, min_ttl)
+    return usable(presented, find, needed, row, wanted)
 
 
-def usable(presented: PresentedKey, find: Find, needed: str, row: HandOut, min_ttl: int | None) -> HandOut:
+def usable(presented: PresentedKey, find: Find, needed: str, row: HandOut, wanted: Wanted) -> HandOut:
     """As usable_row, for a row that is admitted already."""
-    return row if _fresh(row, min_ttl) else _renewed(presented, find, needed, row, min_ttl)
+    return row if _fresh(row, wanted) else _renewed(presented, find, needed, row, wanted)
 
 
-def _fresh(row: HandOut, min_ttl: int | None) -> bool:
-    return row.sealed is not None and admission.lives_long_enough(row.seconds_left, row.life_seconds, min_ttl)
+def _fresh(row: HandOut, wanted: Wanted) -> bool:
+    return row.sealed is not None and admission.lives_long_enough(row.seconds_left, row.life_seconds, wanted.min_ttl)
 
 
-def _renewed(presented: PresentedKey, find: Find, needed: str, row: HandOut, min_ttl: int | None) -> HandOut:
-    """Renew, or wait for whoever does, and return the row that is fresh then."""
-    if min_ttl is not None and row.sealed is not None and min_ttl > row.life_seconds:
-        raise errors.MinTtlUnattainable(f"this provider's tokens live for {row.life_seconds:.0f} s")
+def _renewed(presented: PresentedKey, find: Find, needed: str, row: HandOut, wanted: Wanted) -> HandOut:
+    """Renew, or wait for whoever does, and return the row as it is then."""
+    _check_attainable(row, wanted)
     assert row.connection_id is not None
-    outcome = renew.renew_now(row.connection_id, version=row.version)
-    deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
-    while True:
-        row = admission.admit(presented, find(presented.key_id), needed)
-        if _fresh(row, min_ttl):
-            return row
-        if outcome is not Outcome.BUSY or time.monotonic() > deadline:
-            return _stale_but_valid(row, min_ttl, outcome)
-        time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
-
-
-def _stale_but_valid(row: HandOut, min_ttl: int | None, outcome: Outcome) -> HandOut:
-    """A token that still works beats a refusal, unless the caller named a min_ttl: that is a promise."""
-    if min_ttl is None and row.seconds_left is not None and row.seconds_left > 1:
+    came = awaiting.renewal(row.connection_id, version=row.version or 0, wait_seconds=patience(wanted))
+    row = admission.admit(presented, find(presented.key_id), needed)
+    if _fresh(row, wanted):
         return row
-    raise unavailable(outcome)
+    # The tokens that the provider makes now may be shorter than the one before.
+    _check_attainable(row, wanted)
+    return _stale_but_valid(row, wanted, came)
 
 
-def unavailable(outcome: Outcome) -> errors.BrokerError:
-    """Return what a caller is told when no token came of a renewal."""
-    if outcome is Outcome.CLIENT_REJECTED:
-        return errors.RegistrationRejected(retry_after=60)
-    if outcome is Outcome.STORAGE_FAULT:
-        return errors.StorageFault()
-    if outcome is Outcome.MALFORMED:
-        return errors.ProviderResponseUnusable(retry_after=10)
-    if outcome is Outcome.UNSUPPORTED:
-        return errors.OperationUnsupported("this connection's token has ended and the provider cannot renew it")
-    if outcome is Outcome.RIGHT_MISSING:
-        return errors.RightMissing(retry_after=600)
-    if outcome is Outcome.ACCOUNT_UNVERIFIED:
-        return errors.AccountUnverified(retry_after=600)
-    if outcome in (Outcome.BUSY, Outcome.FENCE_LOST, Outcome.FRESH, Outcome.RENEWED):
-        return errors.RenewalInProgress(retry_after=1)
-    return errors.ProviderUnavailableNow(retry_after=10)
+def _check_attainable(row: HandOut, wanted: Wanted) -> None:
+    if wanted.min_ttl is not None and row.sealed is not None and wanted.min_ttl > row.life_seconds:
+        raise errors.MinTtlUnattainable(f"this provider's tokens live for {row.life_seconds:.0f} s")
+
+
+def patience(wanted: Wanted) -> float:
+    """Return for how many seconds a caller waits at most."""
+    limit = settings.TOKEN_WAIT_SECONDS
+    return limit if wanted.wait_seconds is None else min(wanted.wait_seconds, limit)
+
+
+def _stale_but_valid(row: HandOut, wanted: Wanted, came: Came) -> HandOut:
+    """A token that still works beats a refusal, unless the caller named a min_ttl: that is a promise."""
+    if wanted.min_ttl is None and row.seconds_left is not None and row.seconds_left > 1:
+        return admission.in_trouble(row, came.note)
+    raise awaiting.error_of(came)
 
 
 def opened(row: HandOut) -> StoredCredential:
@@ -193,7 +191,7 @@ def issue_to_operator(connection_id: UUID, *, min_ttl: int, actor: Actor) -> Iss
         outcome = renew.renew_now(row.pk)
         row = _connection(connection_id)
         if _seconds_left(row) < min_ttl and row.state in admission.SERVED:
-            raise unavailable(outcome)
+            raise awaiting.error_of(Came(outcome=outcome))
     if row.state not in admission.SERVED:
         raise errors.ReauthorizationRequired(f"{row.get_state_display()}: {row.get_reason_display()}")
     try:

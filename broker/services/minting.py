@@ -16,8 +16,9 @@ from django.conf import settings
 
 from broker import errors
 from broker.errors import BrokerError
-from broker.services import credentials, directory, incidents, schedule, states
-from broker.services.renewal_outcomes import Outcome
+from broker.services import client_secrets, credentials, directory, gates, incidents, presence, schedule, states
+from broker.services.renewal_attempt import Outcome
+from providers.definition import Traits
 from providers.errors import (
     AccountUnverified,
     ClientRejected,
@@ -41,7 +42,6 @@ logger = logging.getLogger(__name__)
 MOST_SETS = 20
 # How long nobody asks again after a refusal that only a person can change.
 _REFUSED_SECONDS = 60.0
-_OWNER = "minting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ class _Prepared:
     connection: Connection
     provider: Mints
     registration: Registration
+    traits: Traits
     credential: OAuthCredential
 
 
@@ -125,8 +126,14 @@ def _prepare(claim: MintClaim) -> _Prepared:
     credential = credentials.open_current(row.credential, row.tenant_id)
     if not isinstance(provider, Mints) or not isinstance(credential, OAuthCredential):
         raise provider.unsupported(MINTS_SCOPES)
-    registration = credentials.registration_value(row.registration)
-    return _Prepared(connection=row, provider=provider, registration=registration, credential=credential)
+    registration = client_secrets.opened(row.registration)
+    return _Prepared(
+        connection=row,
+        provider=provider,
+        registration=registration,
+        traits=provider.traits(registration),
+        credential=credential,
+    )
 
 
 def _entered(prepared: _Prepared) -> EnteredCredential:
@@ -145,7 +152,7 @@ def _stored(claim: MintClaim, prepared: _Prepared, response: TokenResponse, elap
     )
     version = minted.next_version(claim)
     sealed = credentials.seal_minted(prepared.connection.tenant_id, claim.id, version, token)
-    due = schedule.due_in(life, random.random())  # noqa: S311  jitter
+    due = schedule.due_in(life, random.random(), prepared.traits)  # noqa: S311  jitter
     kept = minted.store(claim, version=version, sealed=sealed.blob, data_key_id=sealed.key.id, life=life, due=due)
     incidents.heal(prepared.connection)
     return Minted(outcome=Outcome.RENEWED if kept else Outcome.BUSY)
@@ -186,10 +193,10 @@ def _postponed(claim: MintClaim, outcome: Outcome, seconds: float = _REFUSED_SEC
 def _count_against(connection_id: UUID) -> None:
     """Doubt the connection itself: its own renewal, soon, is the second look that decides."""
     version = Connection.objects.values_list("credential__version", flat=True).get(pk=connection_id)
-    claim = slots.claim_one(connection_id, owner=_OWNER, lease_seconds=settings.RENEWAL_LEASE_SECONDS)
+    claim = slots.claim_one(connection_id, owner=presence.owner(), lease_seconds=settings.RENEWAL_LEASE_SECONDS)
     if claim is None:
         return
-    if claim.suspect_version == version:
+    if claim.suspect_version == version or not gates.doubt(claim.registration_id):
         slots.release(claim)
     else:
         wait = settings.RENEWAL_CONFIRM_SECONDS

@@ -1,6 +1,6 @@
 """Short words for states, reasons and failures, as staff read them in lists."""
 
-from tenants.models import Reason, State
+from tenants.models import ExpiryNotice, Reason, State
 
 STATE_WORDS: dict[str, str] = {
     State.PENDING: "Waiting for the customer",
@@ -28,10 +28,21 @@ REASON_WORDS: dict[str, str] = {
     Reason.STORAGE_FAULT: "Credential cannot be opened",
     Reason.STAFF: "By staff",
 }
+# What ends, and what to do about it.
+END_WORDS: dict[str, tuple[str, str]] = {
+    ExpiryNotice.Kind.IDLE: ("Connection that is not renewed", "Its page says why renewing does not work."),
+    ExpiryNotice.Kind.ABSOLUTE: ("Longest life of a connection", "The customer connects again: send a repair link."),
+    ExpiryNotice.Kind.ACCESS_TOKEN: (
+        "Access that cannot be renewed",
+        "The customer connects again: send a repair link.",
+    ),
+    ExpiryNotice.Kind.CLIENT_SECRET: ("Our client secret", "Operators put in a new one before."),
+}
 FAILURE_WORDS: dict[str, str] = {
     "": "none",
     "internal": "a fault of ours: the broker could not prepare or finish the renewal",
     "suspect": "the provider refused once; the broker asks again before believing it",
+    "held": "the provider refuses unusually many customers at once; nobody is blamed, and it is asked again",
     "unsupported": "this provider has no renewal",
     "app_broken": "the provider refuses our registration",
     "config_error": "the provider refuses what we ask for",
@@ -40,6 +51,8 @@ FAILURE_WORDS: dict[str, str] = {
     "throttled": "the provider asks us to wait",
     "transient": "the provider did not answer as it should",
     "grant_revoked": "the provider no longer accepts the connection",
+    "idle_expired": "the connection was not used for longer than the provider allows",
+    "absolute_expired": "the connection reached the longest life that the provider allows",
     "right_missing": "a right is missing in the provider's own program",
     "account_unverified": "the provider has not verified the company yet",
     "rotation_lost": "the answer to a renewal never reached us",

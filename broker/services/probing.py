@@ -4,7 +4,7 @@ import logging
 from uuid import UUID
 
 from broker.errors import BrokerError
-from broker.services import credentials, directory, states
+from broker.services import client_secrets, credentials, directory, states
 from providers.errors import DefinitionError, ProviderError
 from providers.interface import PROBES, Probes
 from providers.protocol.nonces import new_nonce
@@ -36,7 +36,7 @@ def probe(connection_id: UUID) -> None:
     if not isinstance(provider, Probes):
         raise provider.unsupported(PROBES)
     credential = credentials.open_current(row.credential, row.tenant_id)
-    registration = credentials.registration_value(row.registration)
+    registration = client_secrets.opened(row.registration)
     provider.probe(registration, credential, now=database_now(), nonce=new_nonce())
 
 

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import transaction
 
 from broker.errors import BrokerError
-from broker.services import incidents, minting, probing, renew, states
+from broker.services import incidents, minting, presence, probing, renew, second_looks, states
 from broker.services.minting import Minted
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from providers.errors import (
     AccountUnverified,
     ClientRejected,
@@ -86,12 +86,12 @@ def _once(connection: Connection, attempt: Callable[[], Outcome], newer: Callabl
 def asked(connection: Connection, version: int) -> str:
     """Return the verdict after one harmless call with the stored credential; where none can be made, a no is final."""
     lease = settings.RENEWAL_LEASE_SECONDS
-    claim = slots.claim_probe(connection.id, version, owner=renew.OWNER, lease_seconds=lease)
+    claim = slots.claim_probe(connection.id, version, owner=presence.owner(), lease_seconds=lease)
     if claim is None:
         return _what_others_found(connection)
     error = _probed(connection)
     if isinstance(error, GrantRejected | UnsupportedOperation):
-        return _buried(connection, claim, error)
+        return _refused(connection, claim, version, error)
     failure = _failure(connection, error)
     slots.end_probe(claim, failure=failure)
     return _FOUND[failure]
@@ -103,6 +103,7 @@ _FOUND = {
     "right_missing": "right_missing",
     "account_unverified": "account_unverified",
     "app_broken": UNAVAILABLE,
+    "suspect": UNAVAILABLE,
     "transient": UNAVAILABLE,
     "internal": UNAVAILABLE,
 }
@@ -123,6 +124,7 @@ def _failure(connection: Connection, error: Exception | None) -> str:
     """Write down what the answer means for connection or registration, and return the word for it."""
     if error is None:
         probing.heal(connection)
+        incidents.heal(connection)
         return ""
     if isinstance(error, RightMissing):
         return "right_missing"
@@ -133,6 +135,14 @@ def _failure(connection: Connection, error: Exception | None) -> str:
         incidents.report(connection, error)
         return "app_broken"
     return "transient" if isinstance(error, ProviderError) else "internal"
+
+
+def _refused(connection: Connection, claim: Claim, version: int, error: ProviderError) -> str:
+    if second_looks.may_end(connection, claim, version):
+        return _buried(connection, claim, error)
+    # Untouched: whether it is this credential or our own key that is refused, the next report tells.
+    slots.end_probe(claim, failure="suspect", suspect_version=second_looks.suspect(claim, version))
+    return UNAVAILABLE
 
 
 def _buried(connection: Connection, claim: Claim, error: ProviderError) -> str:

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from tenants.models import ApiKey, Caller, ClientRegistration, Operation, Tenant
 
 def tenant_by_slug(slug: str) -> Tenant:
     """Raises TenantNotFound."""
-    found = Tenant.objects.filter(slug=slug).first()
+    found = Tenant.objects.filter(slug=slug, deleted_at=None).first()
     if found is None:
         raise TenantNotFound(f"no tenant has the slug {slug[:64]!r}")
     return found
@@ -110,9 +111,10 @@ def register_client(
     parameters: Mapping[str, str] | None = None,
     redirect_key: str = "",
     auth_method: str = "",
+    secret_expires_at: datetime | None = None,
     actor: Actor,
 ) -> ClientRegistration:
-    """Store our standing at a provider, its secret sealed.
+    """Store our standing at a provider, its secret sealed. secret_expires_at: when the provider ends it, if it does.
 
     Raises: InvalidRequest naming the field, ProviderNotAvailable.
     """
@@ -127,6 +129,7 @@ def register_client(
     )
     registration_rules.check(value, of_one_tenant=tenant is not None)
     row = _row_of(value, tenant, redirect_key or secrets.token_hex(8))
+    row.secret_expires_at = secret_expires_at
     with transaction.atomic():
         _save_new(row, "this client id, or this redirect key, is registered already")
         audit.record(
@@ -149,7 +152,7 @@ def _row_of(value: Registration, tenant: Tenant | None, redirect_key: str) -> Cl
         parameters=dict(value.parameters),
         token_endpoint_auth_method=value.token_endpoint_auth_method or "",
     )
-    _seal_secrets(row, value.client_secrets)
+    seal_secrets(row, value.client_secrets)
     return row
 
 
@@ -160,20 +163,8 @@ def redirect_uri(row: ClientRegistration) -> str:
     return f"{settings.PUBLIC_URL}/cb/{row.redirect_key}"
 
 
-def replace_secrets(row: ClientRegistration, new_secrets: Sequence[Secret], *, actor: Actor) -> None:
-    """Seal a new list of secrets, newest last. Effects: the row and one audit event."""
-    _seal_secrets(row, new_secrets)
-    with transaction.atomic():
-        row.save(update_fields=["sealed_secrets", "data_key"])
-        audit.record(
-            "registration.secrets_replaced",
-            actor,
-            tenant_id=row.tenant_id,
-            detail={"client_id": row.client_id},
-        )
-
-
-def _seal_secrets(row: ClientRegistration, values: Sequence[Secret]) -> None:
+def seal_secrets(row: ClientRegistration, values: Sequence[Secret]) -> None:
+    """Put these secrets, newest last, into a row that is still to be saved."""
     plaintext = json.dumps([value.reveal() for value in values]).encode()
     sealed = credentials.seal(row.seal_context(), plaintext)
     row.sealed_secrets, row.data_key = sealed.blob, sealed.key

@@ -1,21 +1,18 @@
 """What follows from each answer of a token endpoint to a renewal: whose turn it is, and when to try again."""
 
-import enum
 import logging
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection as database
 from django.db import transaction
 
-from broker.services import credentials, incidents, orphans, schedule, states
-from providers.definition import Traits
+from broker.errors import BrokerError
+from broker.services import forecast, gates, incidents, schedule, states
+from broker.services.renewal_attempt import Answer, Attempt, Outcome
 from providers.errors import (
     AccountUnverified,
     ClientRejected,
+    DefinitionError,
     GrantRejected,
     ProviderError,
     ProviderUnavailable,
@@ -24,9 +21,8 @@ from providers.errors import (
     RightMissing,
     UnsupportedOperation,
 )
-from providers.messages import OAuthCredential, TokenResponse
-from tenants import audit
-from tenants.models import Connection, Credential, Reason, State
+from tenants.errors import TenantsError
+from tenants.models import Connection, Reason, State
 from tenants.querysets import slots
 from tenants.querysets.rows import database_now
 from tenants.querysets.slots import Claim
@@ -34,98 +30,32 @@ from tenants.querysets.slots import Claim
 logger = logging.getLogger(__name__)
 _CONFIG_RETRY_SECONDS = 3600.0
 _CLIENT_RETRY_SECONDS = 300.0
+# How long a connection waits whose registration is suspected in its place.
+_HELD_SECONDS = 60.0
 _DEGRADED_AFTER_ATTEMPTS = 2
+# A row that cannot be read three times in a row is looked at once an hour, and by people.
+_QUARANTINED_AFTER_ATTEMPTS, _QUARANTINE_SECONDS = 2, 3600.0
 UNSUPPORTED = "unsupported"
 
 
-class Outcome(enum.Enum):
-    RENEWED = "renewed"
-    FRESH = "fresh"
-    BUSY = "busy"
-    SUSPECT = "suspect"
-    RIGHT_MISSING = "right_missing"
-    ACCOUNT_UNVERIFIED = "account_unverified"
-    INVALID_SCOPE = "invalid_scope"
-    DEAD = "dead"
-    CLIENT_REJECTED = "client_rejected"
-    UNAVAILABLE = "unavailable"
-    MALFORMED = "malformed"
-    UNSUPPORTED = "unsupported"
-    STORAGE_FAULT = "storage_fault"
-    FENCE_LOST = "fence_lost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One request that left, and what its answer is judged against."""
-
-    claim: Claim
-    connection: Connection
-    credential: OAuthCredential
-    traits: Traits
-    confirmed: bool
-    chance: float
-
-
-def succeeded(sent: Sent, response: TokenResponse, *, elapsed_seconds: float) -> Outcome:
-    """Commit the new pair before anything else is looked at; a writer without its fence keeps it as an orphan."""
-    asked = tuple(sent.connection.scopes_asked)
-    fresh = credentials.merge(response, sent.credential, asked)
-    life = None if response.expires_in is None else max(response.expires_in - elapsed_seconds, 1.0)
-    if not _within_lease(lambda: _commit_pair(sent, fresh, life)):
-        orphans.keep_late(sent.connection, sent.claim.fence, fresh, sent.credential, life, sent.chance)
-        return Outcome.FENCE_LOST
-    _look_closer(sent, fresh)
-    return Outcome.RENEWED
-
-
-def _commit_pair(sent: Sent, fresh: OAuthCredential, life: float | None) -> bool:
-    fence = sent.claim.fence
-    with transaction.atomic():
-        if not slots.finish(sent.claim, due_in_seconds=schedule.due_in(life, sent.chance)):
-            return Credential.objects.filter(connection_id=sent.connection.id, version=fence).exists()
-        credentials.store(sent.connection, fence, fresh, life)
-        audit.record_for(sent.connection, "credential.renewed", audit.SYSTEM, version=fence)
-    return True
-
-
-def _within_lease(write: Callable[[], bool]) -> bool:
-    """Repeat a write while the database is away and the lease lasts: a rotated token that is not stored is lost."""
-    deadline = time.monotonic() + settings.RENEWAL_LEASE_SECONDS - settings.OUTBOUND_TIMEOUT_SECONDS
-    while True:
-        try:
-            return write()
-        except DatabaseError:
-            if time.monotonic() > deadline:
-                raise
-            logger.warning("renewed pair not written yet, trying again")
-            database.close()
-            time.sleep(0.2)
-
-
-def _look_closer(sent: Sent, fresh: OAuthCredential) -> None:
-    """Only after the commit: compare scopes, heal what was broken."""
-    missing = sorted(set(sent.connection.scopes_asked) - set(fresh.scope)) if fresh.scope else []
-    Connection.objects.filter(pk=sent.connection.pk).update(scopes_granted=list(fresh.scope))
-    if missing:
-        states.move(sent.connection, State.DEGRADED, Reason.SCOPE_MISSING, only_from=states.LIVE, missing=missing)
-    elif sent.connection.reason != Reason.ACCOUNT_UNVERIFIED:
-        states.move(sent.connection, State.CONNECTED, only_from=states.LIVE)
-    incidents.heal(sent.connection)
-
-
-def failed(sent: Sent, error: ProviderError) -> Outcome:
-    """Classify a provider's failure by whose turn it is."""
+def failed(answer: Answer) -> Outcome:
+    """Classify what went wrong by whose turn it is. Effects: rows; what the registration's gate is told."""
+    attempt, error = answer.attempt, answer.error
+    if not isinstance(error, ProviderError):
+        return broke(attempt)
     if isinstance(error, UnsupportedOperation):
-        return unsupported(sent.claim)
-    logger.info("renewal failed", extra=_facts(sent, error))
-    if isinstance(error, GrantRejected):
-        return _grant_rejected(sent, error)
+        return unsupported(attempt.claim)
+    logger.info("renewal failed", extra=_facts(attempt, error))
     if isinstance(error, ClientRejected | RequestRefused):
-        return _client_rejected(sent, error)
+        # The incident counts these itself: they are no sign that the provider accepts us.
+        return _client_rejected(attempt, error)
+    unanswered = isinstance(error, ProviderUnavailable | ResponseMalformed) and not _throttled(error)
+    gates.note(attempt.connection.registration_id, ok=not unanswered)
+    if isinstance(error, GrantRejected):
+        return _grant_rejected(attempt, error)
     if isinstance(error, RightMissing | AccountUnverified):
-        return _customer_acts_at_the_provider(sent, error)
-    return _unavailable(sent, error)
+        return _customer_acts_at_the_provider(attempt, error)
+    return _unavailable(attempt, error)
 
 
 def unsupported(claim: Claim) -> Outcome:
@@ -134,54 +64,103 @@ def unsupported(claim: Claim) -> Outcome:
     return Outcome.UNSUPPORTED
 
 
-def wait_in_doubt(sent: Sent) -> float:
+def wait_in_doubt(attempt: Attempt) -> float:
     """Return how long to leave the refresh token alone before sending it again; 0 when it may be sent now.
 
     An earlier request may have used it up, unheard. Where a second use ends the grant, the access token that still
     works would die with it: so not before its last minute, unless the provider's API has refused that one already.
     """
-    traits = sent.traits
-    harmless = traits.refresh_token_rotation == "none" or traits.grace_seconds > 0
-    if not sent.claim.uncertain or sent.confirmed or harmless:
+    uncertain_for = attempt.claim.uncertain_for
+    if uncertain_for is None or attempt.confirmed or schedule.safe_to_resend(uncertain_for, attempt.traits):
         return 0.0
-    return max(_seconds_left(sent) - schedule.LAST_SECONDS, 0.0)
+    return max(_seconds_left(attempt) - schedule.LAST_SECONDS, 0.0)
 
 
-def stay_in_doubt(sent: Sent, seconds: float) -> Outcome:
+def too_early(attempt: Attempt) -> float:
+    """Return how long the provider goes on refusing to renew, however much somebody wishes it; 0: it would renew."""
+    traits, stored = attempt.traits, attempt.connection.credential
+    picky = traits.minimum_renewal_interval_seconds or traits.early_renewal_refused_seconds is not None
+    if not picky or attempt.claim.uncertain or attempt.claim.suspect_version is not None:
+        return 0.0
+    age = (database_now() - stored.issued_at).total_seconds()
+    return schedule.too_early(age, _seconds_left(attempt), traits)
+
+
+def stay_in_doubt(attempt: Attempt, seconds: float) -> Outcome:
     """Nothing was sent; the access token goes on being served."""
-    return _postpone(sent, failure="uncertain", seconds=seconds)
+    return _postpone(attempt, failure="uncertain", seconds=seconds)
 
 
-def broke(sent: Sent) -> Outcome:
+def broke(attempt: Attempt) -> Outcome:
     """Our own fault while the request was out: it may have been processed."""
-    return _postpone(sent, failure="internal", seconds=_uncertain_wait(sent), uncertain=True)
+    return _postpone(attempt, failure="internal", seconds=_uncertain_wait(attempt), uncertain=True)
 
 
 def preparation_failed(claim: Claim, error: Exception) -> Outcome:
     """Nothing was sent: a key is missing, a seal is broken, or the catalogue lacks the provider. Operators act."""
-    logger.error("renewal could not be prepared", extra={"connection_id": claim.connection_id, "error": str(error)})
-    seconds = schedule.backoff(claim.attempts, 1.0)
+    if isinstance(error, DatabaseError):
+        # Nothing is wrong with the row. The lease ends by itself.
+        raise error
+    # Only our own errors are made to be read by anybody.
+    expected = isinstance(error, _SAFE_TO_LOG)
+    facts = {"connection_id": claim.connection_id, "error": str(error) if expected else type(error).__name__}
+    logger.error("renewal could not be prepared", extra=facts, exc_info=None if expected else error)
+    quarantined = claim.attempts >= _QUARANTINED_AFTER_ATTEMPTS
+    seconds = _QUARANTINE_SECONDS if quarantined else schedule.backoff(claim.attempts, 1.0)
     slots.postpone(claim, failure="internal", seconds=seconds, suspect_version=claim.suspect_version)
-    row = Connection.objects.get(pk=claim.connection_id)
     if claim.attempts >= _DEGRADED_AFTER_ATTEMPTS:
+        row = Connection.objects.get(pk=claim.connection_id)
         states.move(row, State.DEGRADED, Reason.STORAGE_FAULT, only_from=states.LIVE)
     return Outcome.STORAGE_FAULT
 
 
-def _grant_rejected(sent: Sent, error: GrantRejected) -> Outcome:
-    """`invalid_grant` blames the customer only when confirmed, on the refresh token that is still the stored one."""
-    version = sent.connection.credential.version
-    if not sent.confirmed and sent.claim.suspect_version != version:
-        wait = settings.RENEWAL_CONFIRM_SECONDS
-        kept = slots.postpone(sent.claim, failure="suspect", seconds=wait, suspect_version=version)
-        return Outcome.SUSPECT if kept else Outcome.FENCE_LOST
-    lost = sent.claim.uncertain and sent.traits.refresh_token_rotation != "none"
-    reason = Reason.ROTATION_LOST if lost else Reason.GRANT_REVOKED
+_SAFE_TO_LOG = (TenantsError, ProviderError, DefinitionError, BrokerError)
+
+
+def _grant_rejected(attempt: Attempt, error: GrantRejected) -> Outcome:
+    """`invalid_grant` blames the customer only when confirmed, on the refresh token that is still the stored one.
+
+    And only while the registration is not itself under suspicion: a provider that refuses many customers at once is
+    mistaken, or has been asked with the wrong client.
+    """
+    registration_id, version = attempt.connection.registration_id, attempt.connection.credential.version
+    if _may_be_our_loss(attempt) and not gates.suspected(registration_id):
+        # Says nothing about the registration: our own losses must not use up what it may be doubted for.
+        again = attempt.confirmed or attempt.claim.suspect_version == version
+        return _dead(attempt, error) if again else _suspect(attempt, version)
+    if attempt.claim.suspect_version == version:
+        return _dead(attempt, error) if gates.doubt(registration_id, ends=True) else _held(attempt)
+    # Asked before the budget is spent: a report and this answer together are two voices against one customer.
+    at_once = attempt.confirmed and gates.enough_trust(registration_id)
+    if not gates.doubt(registration_id, ends=at_once):
+        return _held(attempt)
+    return _dead(attempt, error) if at_once else _suspect(attempt, version)
+
+
+def _may_be_our_loss(attempt: Attempt) -> bool:
+    return attempt.claim.uncertain and attempt.traits.refresh_token_rotation != "none"
+
+
+def _suspect(attempt: Attempt, version: int) -> Outcome:
+    wait = settings.RENEWAL_CONFIRM_SECONDS
+    kept = slots.postpone(attempt.claim, failure="suspect", seconds=wait, suspect_version=version)
+    return Outcome.SUSPECT if kept else Outcome.FENCE_LOST
+
+
+def _held(attempt: Attempt) -> Outcome:
+    """The registration is under suspicion: nobody is blamed, and what was suspected of this connection stays so."""
+    suspect = attempt.claim.suspect_version
+    kept = slots.postpone(attempt.claim, failure="held", seconds=_HELD_SECONDS, suspect_version=suspect)
+    return Outcome.HELD if kept else Outcome.FENCE_LOST
+
+
+def _dead(attempt: Attempt, error: GrantRejected) -> Outcome:
+    reason = _reason_of_death(attempt)
     with transaction.atomic():
-        if not slots.park(sent.claim, failure=reason.value):
+        if not slots.park(attempt.claim, failure=reason.value):
             return Outcome.FENCE_LOST
         states.move(
-            sent.connection,
+            attempt.connection,
             State.REAUTHORIZATION_REQUIRED,
             reason,
             only_from=states.LIVE,
@@ -192,14 +171,21 @@ def _grant_rejected(sent: Sent, error: GrantRejected) -> Outcome:
     return Outcome.DEAD
 
 
-def _customer_acts_at_the_provider(sent: Sent, error: RightMissing | AccountUnverified) -> Outcome:
+def _reason_of_death(attempt: Attempt) -> Reason:
+    if attempt.claim.uncertain and attempt.traits.refresh_token_rotation != "none":
+        return Reason.ROTATION_LOST
+    ended = forecast.reason_of_end(attempt.connection, attempt.traits, database_now())
+    return ended or Reason.GRANT_REVOKED
+
+
+def _customer_acts_at_the_provider(attempt: Attempt, error: RightMissing | AccountUnverified) -> Outcome:
     """The credential is good: it is kept, asked for again slowly, and serves for as long as it lives."""
     outcome = Outcome.RIGHT_MISSING if isinstance(error, RightMissing) else Outcome.ACCOUNT_UNVERIFIED
-    kept = slots.postpone(sent.claim, failure=outcome.value, seconds=_CONFIG_RETRY_SECONDS)
+    kept = slots.postpone(attempt.claim, failure=outcome.value, seconds=_CONFIG_RETRY_SECONDS)
     if not kept:
         return Outcome.FENCE_LOST
     states.move(
-        sent.connection,
+        attempt.connection,
         State.DEGRADED,
         Reason(outcome.value),
         only_from=states.LIVE,
@@ -210,61 +196,66 @@ def _customer_acts_at_the_provider(sent: Sent, error: RightMissing | AccountUnve
     return outcome
 
 
-def _client_rejected(sent: Sent, error: ClientRejected | RequestRefused) -> Outcome:
+def _client_rejected(attempt: Attempt, error: ClientRejected | RequestRefused) -> Outcome:
     """The registration is refused: one incident for staff, the connection untouched, nobody is mailed."""
-    incidents.report(sent.connection, error)
+    incidents.report(attempt.connection, error)
     refused = error.error in ("invalid_client", "unauthorized_client")
     seconds = _CLIENT_RETRY_SECONDS if refused else _CONFIG_RETRY_SECONDS
     failure = "app_broken" if refused else "config_error"
-    slots.postpone(sent.claim, failure=failure, seconds=seconds, suspect_version=sent.claim.suspect_version)
+    slots.postpone(attempt.claim, failure=failure, seconds=seconds, suspect_version=attempt.claim.suspect_version)
     return Outcome.CLIENT_REJECTED
 
 
-def _unavailable(sent: Sent, error: ProviderError) -> Outcome:
-    throttled = isinstance(error, ProviderUnavailable) and error.throttled
+def _unavailable(attempt: Attempt, error: ProviderError) -> Outcome:
     retry_after = error.retry_after if isinstance(error, ProviderUnavailable) else None
     if error.uncertain:
         failure = "malformed" if isinstance(error, ResponseMalformed) else "uncertain"
-        seconds = max(_uncertain_wait(sent), retry_after or 0.0)
-        return _postpone(sent, failure=failure, seconds=seconds, uncertain=True)
-    seconds = schedule.backoff(sent.claim.attempts, sent.chance, retry_after)
-    return _postpone(sent, failure="throttled" if throttled else "transient", seconds=seconds)
+        seconds = max(_uncertain_wait(attempt), retry_after or 0.0)
+        return _postpone(attempt, failure=failure, seconds=seconds, uncertain=True)
+    throttled = _throttled(error)
+    if throttled:
+        gates.throttle(attempt.connection.registration_id, retry_after)
+    seconds = schedule.backoff(attempt.claim.attempts, attempt.chance, retry_after)
+    return _postpone(attempt, failure="throttled" if throttled else "transient", seconds=seconds)
 
 
-def _postpone(sent: Sent, *, failure: str, seconds: float, uncertain: bool = False) -> Outcome:
+def _throttled(error: ProviderError) -> bool:
+    return isinstance(error, ProviderUnavailable) and error.throttled
+
+
+def _postpone(attempt: Attempt, *, failure: str, seconds: float, uncertain: bool = False) -> Outcome:
     kept = slots.postpone(
-        sent.claim,
+        attempt.claim,
         failure=failure,
         seconds=seconds,
         uncertain=uncertain,
-        suspect_version=sent.claim.suspect_version,
+        suspect_version=attempt.claim.suspect_version,
     )
-    if kept and sent.claim.attempts + 1 >= _DEGRADED_AFTER_ATTEMPTS:
+    if kept and attempt.claim.attempts + 1 >= _DEGRADED_AFTER_ATTEMPTS:
         reason = Reason.RATE_LIMITED if failure == "throttled" else Reason.PROVIDER_UNAVAILABLE
-        states.move(sent.connection, State.DEGRADED, reason, only_from=states.LIVE)
+        states.move(attempt.connection, State.DEGRADED, reason, only_from=states.LIVE)
     return Outcome.MALFORMED if failure == "malformed" else Outcome.UNAVAILABLE
 
 
-def _uncertain_wait(sent: Sent) -> float:
-    traits = sent.traits
-    return schedule.uncertain_retry(
-        seconds_left=_seconds_left(sent),
-        grace_seconds=traits.grace_seconds,
-        rotates=traits.refresh_token_rotation != "none",
-        attempts=sent.claim.attempts,
-        chance=sent.chance,
+def _uncertain_wait(attempt: Attempt) -> float:
+    return schedule.doubt_wait(
+        _seconds_left(attempt),
+        attempt.claim.uncertain_for or 0.0,
+        attempt.traits,
+        attempt.claim.attempts,
+        attempt.chance,
     )
 
 
-def _seconds_left(sent: Sent) -> float:
-    expires_at = sent.connection.credential.expires_at
+def _seconds_left(attempt: Attempt) -> float:
+    expires_at = attempt.connection.credential.expires_at
     return max((expires_at - database_now()).total_seconds(), 0.0) if expires_at else 0.0
 
 
-def _facts(sent: Sent, error: ProviderError) -> dict[str, object]:
+def _facts(attempt: Attempt, error: ProviderError) -> dict[str, object]:
     return {
-        "connection_id": sent.connection.id,
-        "provider_id": sent.connection.provider_id,
+        "connection_id": attempt.connection.id,
+        "provider_id": attempt.connection.provider_id,
         "failure": type(error).__name__,
         "status": error.status,
         "error": error.error,

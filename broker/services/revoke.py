@@ -10,13 +10,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from broker.errors import BrokerError
-from broker.services import credentials, directory, orphans, schedule, states
+from broker.services import client_secrets, credentials, directory, orphans, schedule, states
 from providers.errors import ProviderError, UnsupportedOperation
 from providers.interface import REVOKES, Revokes
 from tenants import audit
 from tenants.audit import Actor
 from tenants.errors import TenantsError
-from tenants.models import Connection, Credential, CredentialOrphan, MintedToken, Reason, State
+from tenants.models import Connection, CredentialOrphan, MintedToken, Reason, State
 from tenants.querysets import slots
 
 Revocation = bool | Literal["pending"]
@@ -26,18 +26,26 @@ _GIVE_UP_AFTER = timedelta(days=7)
 def disconnect(connection: Connection, *, actor: Actor) -> Revocation:
     """End a connection and return what the provider knows of it.
 
-    Effects: fence bumped first, so that a renewal in flight cannot bring the connection back; the credential and all
-    tokens made from it leave the connection in the same transaction; then one attempt to revoke, where the provider
-    can.
+    Effects: as end_here; then one attempt to revoke, where the provider can.
+    """
+    for orphan_id in end_here(connection, actor=actor):
+        revoke_orphan(orphan_id)
+    return revocation_of(connection.id)
+
+
+def end_here(connection: Connection, *, actor: Actor) -> list[int]:
+    """End a connection without asking anybody. Returns the orphans that the provider is told of at the next sweep.
+
+    Effects: fence bumped first, so that a renewal in flight cannot bring the connection back; the credential, whatever
+    waits beside it and all tokens made from it leave the connection in the same transaction.
     """
     with transaction.atomic():
         slots.seize(connection.id)
-        orphan = _detach(connection)
+        orphan = orphans.detach(connection)
         MintedToken.objects.filter(connection=connection).delete()
         states.move(connection, State.DISCONNECTED, actor=actor)
-    if orphan is not None:
-        revoke_orphan(orphan.pk)
-    return revocation_of(connection.id)
+        waiting = orphans.to_be_revoked(connection, CredentialOrphan.Outcome.PARKED, CredentialOrphan.Outcome.HELD)
+    return [*([orphan.pk] if orphan else []), *waiting]
 
 
 def revocation_of(connection_id: UUID) -> Revocation:
@@ -51,17 +59,6 @@ def revocation_of(connection_id: UUID) -> Revocation:
     return CredentialOrphan.Outcome.REVOKED in outcomes
 
 
-def _detach(connection: Connection) -> CredentialOrphan | None:
-    try:
-        with transaction.atomic():
-            return orphans.detach(connection)
-    except TenantsError:
-        # A credential that cannot be opened cannot be revoked either, but it must not keep the customer connected.
-        Credential.objects.filter(connection=connection).delete()
-        audit.record_for(connection, "credential.unreadable", audit.SYSTEM)
-        return None
-
-
 def suspend(connection: Connection, *, actor: Actor) -> None:
     """Stop handing out and renewing, keep the credential."""
     with transaction.atomic():
@@ -72,7 +69,11 @@ def suspend(connection: Connection, *, actor: Actor) -> None:
 def resume(connection: Connection, *, actor: Actor) -> bool:
     """Undo suspend: the connection is renewed at the next sweep. False when it is not suspended (any more)."""
     with transaction.atomic():
-        if not states.move(connection, State.CONNECTED, actor=actor, only_from=(State.SUSPENDED,)):
+        # Before the connection, as everybody does: two who lock in two orders wait for each other.
+        slots.lock(connection.id)
+        waits = CredentialOrphan.objects.filter(connection_id=connection.pk, outcome=CredentialOrphan.Outcome.PARKED)
+        after = (State.DEGRADED, Reason.ACCOUNT_MISMATCH) if waits.exists() else (State.CONNECTED, Reason.NONE)
+        if not states.move(connection, *after, actor=actor, only_from=(State.SUSPENDED,)):
             return False
         slots.unpark(connection.id)
     return True
@@ -109,7 +110,7 @@ def _tell(connection: Connection, orphan: CredentialOrphan) -> None:
     provider = directory.provider(connection.provider_id)
     if not isinstance(provider, Revokes):
         raise UnsupportedOperation(provider_id=provider.id, operation=REVOKES, supported=provider.capabilities)
-    provider.revoke(credentials.registration_value(connection.registration), credentials.open_orphan(orphan))
+    provider.revoke(client_secrets.opened(connection.registration), credentials.open_orphan(orphan))
 
 
 def _claim(orphan: CredentialOrphan) -> bool:

@@ -8,14 +8,13 @@ import random
 import time
 from functools import partial
 
-from django.conf import settings
-
 from broker import errors
-from broker.services import admission, counts, credentials, directory, issue, minting
+from broker.services import admission, awaiting, counts, credentials, directory, issue, minting, on_demand
+from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
-from broker.services.issue import Find, IssuedToken
+from broker.services.issue import Find, IssuedToken, Wanted
 from broker.services.minting import Minted
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from providers.errors import RequestRefused
 from providers.interface import MINTS_SCOPES
 from providers.messages import ClientRegistration as Registration
@@ -26,9 +25,7 @@ from tenants.querysets.hand_out import HandOut, Named
 from tenants.vault import WrappedKey
 
 
-def issue_scoped_token(
-    presented: PresentedKey, named: Named, scopes: tuple[str, ...], *, min_ttl: int | None
-) -> IssuedToken:
+def issue_scoped_token(presented: PresentedKey, named: Named, scopes: tuple[str, ...], wanted: Wanted) -> IssuedToken:
     """Return a token for exactly these scopes that is valid for at least min_ttl seconds.
 
     The registration's own scopes are the connection's credential, whoever names them.
@@ -40,10 +37,10 @@ def issue_scoped_token(
     provider = directory.provider(row.provider_id)
     check_scopes(provider, scopes)
     if is_own(provider, _registration(row), scopes):
-        return issue.hand_out(presented, issue.usable(presented, find, MINTS_SCOPES, row, min_ttl))
-    if _fresh(row, min_ttl):
+        return issue.hand_out(presented, issue.usable(presented, find, MINTS_SCOPES, row, wanted))
+    if _fresh(row, wanted):
         return _hand_out(presented, row, used=True)
-    return _hand_out(presented, _minted(presented, find, row, scopes, min_ttl), used=False)
+    return _hand_out(presented, _minted(presented, find, row, scopes, wanted), used=False)
 
 
 def check_scopes(provider: AnyProvider, scopes: tuple[str, ...]) -> None:
@@ -69,40 +66,51 @@ def _registration(row: HandOut) -> Registration:
     return dataclasses.replace(admission.registration(row), scopes=tuple(row.minted.registration_scopes))
 
 
-def _fresh(row: HandOut, min_ttl: int | None) -> bool:
+def _fresh(row: HandOut, wanted: Wanted) -> bool:
     found = row.minted
     assert found is not None
-    return found.sealed is not None and admission.lives_long_enough(found.seconds_left, found.life_seconds, min_ttl)
+    return found.sealed is not None and admission.lives_long_enough(
+        found.seconds_left, found.life_seconds, wanted.min_ttl
+    )
 
 
-def _minted(presented: PresentedKey, find: Find, row: HandOut, scopes: tuple[str, ...], min_ttl: int | None) -> HandOut:
+def _minted(presented: PresentedKey, find: Find, row: HandOut, scopes: tuple[str, ...], wanted: Wanted) -> HandOut:
     """Mint, or wait for whoever does, and return the row that is fresh then."""
     assert row.connection_id is not None
     assert row.minted is not None
-    if min_ttl is not None and row.minted.sealed is not None and min_ttl > row.minted.life_seconds:
+    if wanted.min_ttl is not None and row.minted.sealed is not None and wanted.min_ttl > row.minted.life_seconds:
         raise errors.MinTtlUnattainable(f"this provider's tokens live for {row.minted.life_seconds:.0f} s")
-    came = minting.mint_now(row.connection_id, scopes, version=row.minted.version or 0)
-    deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
+    deadline = time.monotonic() + issue.patience(wanted)
+    came = _mint(row, scopes, issue.patience(wanted))
     while True:
         row = admission.admit(presented, find(presented.key_id), MINTS_SCOPES)
-        if _fresh(row, min_ttl):
+        if _fresh(row, wanted):
             return row
         assert row.connection_id is not None
         if came.outcome is not Outcome.BUSY or time.monotonic() > deadline:
-            return _stale_but_valid(row, scopes, min_ttl, came)
+            return _stale_but_valid(row, scopes, wanted, came)
         time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
         # Whoever was at it may have failed; that is remembered, and ends the wait.
         came = minting.standing(row.connection_id, scopes)
 
 
-def _stale_but_valid(row: HandOut, scopes: tuple[str, ...], min_ttl: int | None, came: Minted) -> HandOut:
+def _mint(row: HandOut, scopes: tuple[str, ...], wait_seconds: float) -> Minted:
+    assert row.connection_id is not None
+    assert row.minted is not None
+    key = ("mint", row.connection_id, minting.key_of(scopes))
+    work = partial(minting.mint_now, row.connection_id, scopes, version=row.minted.version or 0)
+    lane = (row.provider_id, row.client_id)
+    return on_demand.within(wait_seconds, key, work, lane=lane) or Minted(outcome=Outcome.BUSY)
+
+
+def _stale_but_valid(row: HandOut, scopes: tuple[str, ...], wanted: Wanted, came: Minted) -> HandOut:
     """A token that still works beats a refusal, unless the caller named a min_ttl: that is a promise."""
     assert row.minted is not None
-    if min_ttl is None and row.minted.seconds_left is not None and row.minted.seconds_left > 1:
-        return row
+    if wanted.min_ttl is None and row.minted.seconds_left is not None and row.minted.seconds_left > 1:
+        return admission.in_trouble(row, awaiting.note_of(came.outcome))
     if came.outcome is Outcome.INVALID_SCOPE:
         raise errors.InvalidScope(f"the provider gives this connection no token for {' '.join(scopes)}")
-    error = issue.unavailable(came.outcome)
+    error = awaiting.error_of(Came(outcome=came.outcome))
     error.retry_after = max(error.retry_after or 0, came.retry_after) or None
     raise error
 

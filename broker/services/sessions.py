@@ -16,6 +16,7 @@ from broker.errors import (
     InvalidRequest,
     ProviderNotAvailable,
     ReturnUrlNotAllowed,
+    TenantNotFound,
 )
 from broker.services import credentials
 from tenants import audit
@@ -46,9 +47,11 @@ def create(
 ) -> Link:
     """Make a link for one tenant, good for half an hour and for one browser.
 
-    Raises: ProviderNotAvailable, ReturnUrlNotAllowed, InvalidRequest.
+    Raises: TenantNotFound, ProviderNotAvailable, ReturnUrlNotAllowed, InvalidRequest.
     Effects: one session row and one audit event.
     """
+    if tenant.deleted_at is not None:
+        raise TenantNotFound("this tenant is being deleted")
     for provider_id in providers:
         registration_for(tenant, provider_id)
     if return_url and return_url not in tenant.return_urls:

@@ -1,6 +1,7 @@
 """Move a connection from one state to another: row, audit event and outbox event together, once a transition."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from broker.services import outbox
@@ -10,6 +11,7 @@ from tenants.models import Connection, Reason, State
 
 # The states in which a credential is handed out and renewed.
 LIVE = (State.CONNECTED, State.DEGRADED)
+MISMATCH = "connection.account_mismatch"
 _EVENTS = {
     State.CONNECTED: "connection.connected",
     State.DEGRADED: "connection.degraded",
@@ -17,6 +19,8 @@ _EVENTS = {
     State.SUSPENDED: "connection.suspended",
     State.DISCONNECTED: "connection.disconnected",
 }
+# A sign-in with another company waits for somebody's word: no renewal and no report says anything about it.
+_WAITS = Q(state=State.DEGRADED, reason=Reason.ACCOUNT_MISMATCH)
 
 
 def move(
@@ -26,24 +30,23 @@ def move(
     *,
     actor: Actor = audit.SYSTEM,
     only_from: tuple[State, ...] = tuple(State),
+    settled: bool = False,
     **detail: object,
 ) -> bool:
     """Set state and reason; False when they were so already, and then nothing is told to anybody.
 
     `only_from` guards what a renewal concludes: somebody may have disconnected or suspended the row since it was read.
+    `settled`: what a connection waits for that is `account_mismatch` has been decided; without it, it goes on waiting.
 
     Effects: the connection row, one audit and one outbox event, in one transaction.
     """
     with transaction.atomic():
-        changed = (
-            Connection.objects.filter(pk=connection.pk, state__in=only_from)
-            .exclude(state=state, reason=reason)
-            .update(state=state, reason=reason, state_changed_at=Now())
-        )
-        if not changed:
+        rows = Connection.objects.filter(pk=connection.pk, state__in=only_from).exclude(state=state, reason=reason)
+        if state in LIVE and not settled:
+            rows = rows.exclude(_WAITS)
+        if not rows.update(state=state, reason=reason, state_changed_at=Now()):
             return False
-        recovered = state is State.CONNECTED and connection.state in (State.DEGRADED, State.SUSPENDED)
-        event = "connection.recovered" if recovered else _EVENTS[state]
+        event = _event(connection.state, state, reason)
         audit.record_for(connection, event, actor, reason=reason.value, previous=connection.state, **detail)
         outbox.write(
             event,
@@ -54,3 +57,11 @@ def move(
         )
     connection.state, connection.reason = state, reason
     return True
+
+
+def _event(before: str, state: State, reason: Reason) -> str:
+    if state is State.DEGRADED and reason is Reason.ACCOUNT_MISMATCH:
+        return MISMATCH
+    if state is State.CONNECTED and before in (State.DEGRADED, State.SUSPENDED):
+        return "connection.recovered"
+    return _EVENTS[state]

@@ -8,12 +8,21 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from broker.services import credentials, directory, schedule, states
+from broker.services import credentials, directory, orphans, schedule, states
+from providers.interface import RENEWS
 from providers.messages import ExternalAccount, OAuthCredential, StoredCredential
 from tenants import audit
 from tenants.audit import Actor
-from tenants.models import ClientRegistration, Connection, ConnectSession, MintedToken, Reason, State
-from tenants.querysets import accounts, slots
+from tenants.models import (
+    ClientRegistration,
+    Connection,
+    ConnectSession,
+    CredentialOrphan,
+    MintedToken,
+    Reason,
+    State,
+)
+from tenants.querysets import accounts, ending, slots
 
 
 class CompanyTaken(Exception):
@@ -22,6 +31,10 @@ class CompanyTaken(Exception):
     def __init__(self, held_by: UUID) -> None:
         super().__init__("another tenant has this account connected")
         self.held_by = held_by
+
+
+class TenantEnded(Exception):
+    """The tenant has been deleted meanwhile: nothing of it is connected any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +81,21 @@ def refusal(arrival: Arrival) -> str:
 def store_connected(arrival: Arrival) -> Connection:
     """Return the connection that holds the credential now.
 
-    Raises: CompanyTaken.
+    Raises: CompanyTaken, TenantEnded.
     Effects: everything in one transaction, fence first, so that a renewal in flight can no longer write: credential,
-    due time, state, audit and outbox events; tokens for other sets of scopes are gone.
+    due time, state, audit and outbox events; tokens for other sets of scopes are gone, and a sign-in with another
+    account that waited is turned away.
     """
-    _hold_account(arrival)
+    hold_tenant(arrival.tenant_id)
+    if arrival.account is not None:
+        hold_account(arrival.tenant_id, arrival.registration, arrival.account)
     row = _row_for(arrival)
     version = slots.seize(row.pk)
-    row = Connection.objects.select_for_update().get(pk=row.pk)
+    row = Connection.objects.select_for_update(no_key=True).get(pk=row.pk)
     _write(row, arrival)
-    credentials.store(row, version, arrival.credential, arrival.life_seconds)
+    credentials.store(row, version, arrival.credential, arrival.life_seconds, new_grant=True)
     MintedToken.objects.filter(connection=row).delete()
+    orphans.to_be_revoked(row, CredentialOrphan.Outcome.PARKED)
     slots.schedule(row.pk, version, due_in_seconds=None if row.state == State.SUSPENDED else _due_in(arrival))
     if arrival.session is not None:
         ConnectSession.objects.filter(pk=arrival.session.pk).update(connection=row)
@@ -86,10 +103,14 @@ def store_connected(arrival: Arrival) -> Connection:
     return row
 
 
-def _hold_account(arrival: Arrival) -> None:
-    registration, account = arrival.registration, arrival.account
-    if account is None:
-        return
+def hold_tenant(tenant_id: UUID) -> None:
+    """Let nobody begin to delete the tenant until the transaction ends. Raises TenantEnded. Effects: a lock."""
+    if not ending.stands(tenant_id):
+        raise TenantEnded
+
+
+def hold_account(tenant_id: UUID, registration: ClientRegistration, account: ExternalAccount) -> None:
+    """Let nobody else connect this account until the transaction ends. Raises CompanyTaken. Effects: a lock."""
     environment = registration.environment
     # Two at once wait for each other here: else each would find no connection yet, and make one.
     accounts.lock(
@@ -102,7 +123,7 @@ def _hold_account(arrival: Arrival) -> None:
         others = _at_account(account).filter(
             provider_id=registration.provider_id, registration__environment=environment
         )
-        others = others.exclude(tenant_id=arrival.tenant_id)
+        others = others.exclude(tenant_id=tenant_id)
         held = others.exclude(state__in=(State.PENDING, State.DISCONNECTED)).first()
         if held is not None:
             raise CompanyTaken(held.pk)
@@ -144,9 +165,12 @@ def _write(row: Connection, arrival: Arrival) -> None:
 
 
 def _due_in(arrival: Arrival) -> float | None:
-    held = arrival.credential
+    held, provider = arrival.credential, directory.provider(arrival.registration.provider_id)
     renewable = isinstance(held, OAuthCredential) and (held.refresh_token is not None or held.entered is not None)
-    return schedule.due_in(arrival.life_seconds if renewable else None, random.random())  # noqa: S311  jitter
+    if not renewable or RENEWS not in provider.capabilities:
+        return None
+    traits = provider.traits(credentials.registration_without_secrets(arrival.registration))
+    return schedule.due_in(arrival.life_seconds, random.random(), traits)  # noqa: S311  jitter
 
 
 def _announce(row: Connection, arrival: Arrival, version: int) -> None:
@@ -157,8 +181,8 @@ def _announce(row: Connection, arrival: Arrival, version: int) -> None:
         return
     missing = sorted(set(arrival.asked) - set(arrival.granted))
     if arrival.unverified:
-        states.move(row, State.DEGRADED, Reason.ACCOUNT_UNVERIFIED, actor=actor)
+        states.move(row, State.DEGRADED, Reason.ACCOUNT_UNVERIFIED, actor=actor, settled=True)
     elif missing:
-        states.move(row, State.DEGRADED, Reason.SCOPE_MISSING, actor=actor, missing=missing)
+        states.move(row, State.DEGRADED, Reason.SCOPE_MISSING, actor=actor, settled=True, missing=missing)
     else:
-        states.move(row, State.CONNECTED, actor=actor)
+        states.move(row, State.CONNECTED, actor=actor, settled=True)

@@ -1,26 +1,16 @@
-"""What is due, as ids; and what has ended and can go."""
+"""Tokens for sets of scopes that are due; and what has ended and can go."""
 
 import logging
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models.functions import Now
 
-from broker.services import abandoned, minting
-from broker.services.renew import OWNER
+from broker.services import abandoned, minting, orphans, parked
 from tenants.models import AuthorizationRequest, ConnectSession
-from tenants.querysets import minted, slots
-from tenants.querysets.slots import Claim
+from tenants.querysets import minted
 
 logger = logging.getLogger(__name__)
 _KEPT = timedelta(days=1)
-
-
-def claim_due(limit: int | None = None) -> list[Claim]:
-    """Claim a batch of due slots. The claims are handed on by id and fence; an unused one ends with its lease."""
-    return slots.claim_due(
-        limit=limit or settings.RENEWAL_BATCH, owner=OWNER, lease_seconds=settings.RENEWAL_LEASE_SECONDS
-    )
 
 
 def mint_due(limit: int) -> int:
@@ -37,6 +27,8 @@ def purge_ended() -> int:
     Tokens for sets of scopes go as well when they have ended and nobody asks for them.
     """
     abandoned.end_abandoned()
+    parked.end_unattended()
+    orphans.let_go_of_superseded()
     deleted = minted.purge()
     for rows in (
         AuthorizationRequest.objects.filter(expires_at__lt=Now() - _KEPT),

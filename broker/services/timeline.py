@@ -73,6 +73,16 @@ def _changed(detail: Detail) -> str:
     return f" Changed: {', '.join(map(str, detail.get('changed') or []))}."
 
 
+def _end(detail: Detail) -> str:
+    return f" on {str(detail['ends_at'])[:10]}" if detail.get("ends_at") else " soon"
+
+
+# See `tenants.models.ExpiryNotice.Kind`.
+_ENDING: dict[str, str] = {
+    "idle": "Renewing does not work, and the provider ends what lies unused",
+    "absolute": "The customer must connect again: the longest life that the provider allows ends",
+    "access_token": "The customer must connect again: the access cannot be renewed, and ends",
+}
 # What a reported refusal means: see `providers.messages.Meaning`.
 _MEANINGS: dict[str, str] = {
     "credential_refused": "It speaks of the credential, which was checked.",
@@ -89,9 +99,13 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "authorization.failed": lambda d: (
         f"Connecting did not work. {outcome_words(d.get('outcome', ''))}{_answer(d)}".strip()
     ),
-    "authorization.account_mismatch": (
-        "Somebody came with another company than this connection belongs to. What they brought was not used; tokens "
-        "are revoked where the provider can."
+    "authorization.account_mismatch": lambda d: (
+        f"Somebody came with another company than this connection belongs to{_of(d, 'account', ': ')}. What they "
+        "brought was not used: tokens of a sign-in wait for a week for staff to take them or to turn them away."
+    ),
+    "authorization.turned_away": lambda d: (
+        f"The sign-in with another company{_of(d, 'account', ' (', ')')} was turned away; its tokens are revoked where "
+        "the provider can."
     ),
     "authorization.account_unconfirmed": (
         "The provider could not say which company was connected. What the customer brought was not used; tokens are "
@@ -116,6 +130,9 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
         "A renewal finished after somebody else had taken over; its tokens were set aside instead of used."
     ),
     "credential.adopted": "A renewal finished late, and its tokens were taken into use.",
+    "credential.superseded": (
+        "Tokens that were set aside were thrown away: others of the same connection have been renewed since."
+    ),
     "credential.unreadable": "The stored tokens could not be opened, so the provider could not be told to revoke them.",
     "credential.revoked": "The provider confirmed that it revoked the tokens.",
     "credential.given_up": "The provider could not be told to revoke the tokens, or cannot revoke any.",
@@ -124,6 +141,10 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
         "The connection was brought in from elsewhere"
         f"{'; the provider accepted it.' if d.get('verified') else ', and nobody has verified it yet.'}"
     ),
+    "connection.account_mismatch": (
+        "The connection works with its own company, and the sign-in with another one waits for a decision."
+    ),
+    "connection.expires_soon": lambda d: f"{_ENDING.get(str(d.get('kind')), 'The connection ends')}{_end(d)}.",
     "connection.recovered": "The connection works again.",
     "connection.degraded": lambda d: f"The connection works, but something is wrong.{_missing(d)}{_answer(d)}",
     "connection.reauthorization_required": lambda d: (
@@ -136,12 +157,30 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
         f"{_MEANINGS.get(str(d.get('meaning')), 'It was looked into.')}{_answer(d)}"
     ),
     "request.signed": lambda d: f"Requests were signed for a service{_names(d)}.",
-    "registration.incident": lambda d: f"The provider refuses our registration. Staff must repair it.{_answer(d)}",
+    "registration.incident": lambda d: (
+        "The provider refuses unusually many customers at once. None of them is blamed; one renewal a minute is tried."
+        if d.get("error") == "mass_refusals"
+        else f"The provider refuses our registration. Staff must repair it.{_answer(d)}"
+    ),
     "registration.healed": "The provider accepts our registration again.",
+    "registration.try_requested": "Staff asked for one renewal, to see whether the provider accepts us again.",
+    "registration.new_secret_refused": (
+        "The provider refuses the new client secret; the old one still works, and is used."
+    ),
+    "registration.new_secret_accepted": "The provider accepts the new client secret.",
+    "registration.old_secret_dropped": "The old client secret was forgotten.",
+    "registration.expires_soon": lambda d: f"Our client secret ends{_end(d)}. Operators put in a new one.",
+    "registration.changed": lambda d: f"The client registration was changed.{_changed(d)}",
     "registration.created": lambda d: f"A client registration was entered{_of(d, 'client_id', ': ')}.",
     "registration.secrets_replaced": "The secrets of a client registration were replaced.",
     "tenant.created": lambda d: f"The tenant was created{_of(d, 'slug', ': ')}.",
     "tenant.changed": lambda d: f"The tenant's details were changed.{_changed(d)}",
+    "tenant.deletion_begun": lambda d: (
+        f"The tenant{_of(d, 'slug', ' ')} is being deleted: nothing of it is served any more, its connections end."
+    ),
+    "tenant.deleted": lambda d: (
+        f"The tenant{_of(d, 'slug', ' ')} was deleted with all that it had; its keys were destroyed."
+    ),
     "caller.created": lambda d: f"A caller was created with its first API key{_of(d, 'caller', ': ')}.",
     "caller.changed": lambda d: f"What the caller{_of(d, 'caller', ' ')} may do was changed.{_changed(d)}",
     "caller.key_revoked": lambda d: f"The API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} was revoked.",
@@ -149,6 +188,10 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "token.read_by_operator": "Somebody with the command line read an access token.",
     "staff.renew_requested": "Staff asked for a renewal.",
     "staff.repair_link_shown": "Staff looked up the repair link, to give it to the customer.",
+    "staff.account_taken": lambda d: (
+        f"Staff gave the connection to the company that somebody had signed in with{_of(d, 'account', ': ')}."
+        f"{_of(d, 'before', ' Before, it belonged to ', '.')}"
+    ),
     "staff.account_created": lambda d: f"A staff account was created{_of(d, 'user', ': ')}.",
     "staff.account_changed": lambda d: f"The staff account{_of(d, 'user', ' ')} was changed.{_changed(d)}",
     "staff.viewed": "Staff looked at this connection.",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from providers.definition.account_rules import account_complaints
 from providers.definition.kind_rules import kind_complaints, refusal_complaints, template_complaints
 from providers.definition.signing_rules import signing_complaints
+from providers.definition.trait_rules import trait_complaints
 from providers.definition.values import Environment, ProviderDefinition
 from providers.errors import DefinitionError
 
@@ -73,7 +74,7 @@ def _complaints(definition: ProviderDefinition, allow_loopback: bool) -> Iterato
     yield from _protocol(definition)
     yield from _parameters(definition)
     yield from _scopes(definition)
-    yield from _evidence(definition)
+    yield from trait_complaints(definition)
     yield from account_complaints(definition)
     yield from signing_complaints(definition)
     yield from kind_complaints(definition)
@@ -149,15 +150,3 @@ def _scopes(definition: ProviderDefinition) -> Iterator[Complaint]:
         for scope in getattr(definition, key):
             if not definition.has_scope(scope):
                 yield key, f"{scope} described under scopes_supported, for the connect page"
-
-
-def _evidence(definition: ProviderDefinition) -> Iterator[Complaint]:
-    traits, known = definition.traits, set(definition.traits.__struct_fields__) - {"evidence"}
-    for name in set(traits.evidence) - known:
-        yield f"traits.evidence.{name}", "the name of a trait"
-    defaults = type(traits)()
-    for name in sorted(known - set(traits.evidence)):
-        if getattr(traits, name) != getattr(defaults, name):
-            yield f"traits.{name}", f"its source and date under traits.evidence.{name}"
-    if traits.grace_seconds < 0 or traits.access_token_lifetime_default_seconds <= 0:
-        yield "traits", "no negative spans"

@@ -55,6 +55,10 @@ class Traits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the provider behaves beyond the standard; each trait that is set has evidence under its own name.
 
     Units:  what the names say. grace_seconds is how long a rotated refresh token may still be sent.
+    Shape:  refresh_token_idle_days counts from the last use, refresh_token_lifetime_days from the authorization
+            (or from the last rotation, where rotation_restarts_lifetime). minimum_renewal_interval_seconds: two
+            renewals of one grant may not be closer. early_renewal_refused_seconds: a renewal is refused while the
+            access token lives for longer than this.
     """
 
     refresh_token_rotation: Rotation = "sometimes"
@@ -62,6 +66,10 @@ class Traits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reuse_kills_family: bool = False
     refresh_kills_access_token: bool = False
     refresh_token_lifetime_days: int | None = None
+    rotation_restarts_lifetime: bool = False
+    refresh_token_idle_days: int | None = None
+    minimum_renewal_interval_seconds: int = 0
+    early_renewal_refused_seconds: int | None = None
     access_token_lifetime_default_seconds: int = 1800
     access_token_lifetime_maximum_seconds: int = 86400
     access_token_never_expires: bool = False

@@ -23,7 +23,7 @@ TOKEN: Place = "token"
 API: Place = "api"
 _TEXT_LIMIT = 16384
 # Whoever answers so has not read what was asked: its words are not on the credential.
-_NOT_THE_APPLICATION = frozenset({408, 429})
+_NOT_THE_APPLICATION = frozenset({408, 429, *range(300, 400)})
 _SAYS_SO_ITSELF: frozenset[Meaning] = frozenset({"throttled", "unavailable"})
 _KINDS: Mapping[Meaning, type[ProviderError]] = {
     "credential_refused": GrantRejected,

@@ -54,7 +54,8 @@ def refusal(
 ) -> ProviderError:
     """The error that a response other than success stands for.
 
-    Shape:  members is the body's JSON object, None when it holds none. A 2xx is judged by its `error` alone.
+    Shape:  members is the body's JSON object, None when it holds none. A 2xx is judged by its `error` alone, and is
+            never on the grant unless the catalogue lists it.
     Source: RFC 6749 section 5.2; RFC 9110 section 10.2.3.
     """
     facts = _facts(definition, endpoint, response, members)
@@ -66,14 +67,26 @@ def refusal(
         return _unavailable(response, members, facts)
     if error in UNAVAILABLE_ERRORS:
         return ProviderUnavailable(retry_after=retry_after(response), processed=False, **facts)
-    if error in GRANT_ERRORS or quirks.unauthorized_is_on_the_grant(definition.quirks, status, error):
+    if _is_on_the_grant(definition, response, members, error):
         return GrantRejected(**facts)
-    if status < 400 and error not in CLIENT_ERRORS:
+    if error in GRANT_ERRORS or (status < 400 and error not in CLIENT_ERRORS):
         return ResponseMalformed(**facts)
     if status == 400 and members is None:
         # A page from something in between: it says nothing on us or on the grant.
         return ResponseMalformed(**facts)
     return ClientRejected(**facts)
+
+
+def _is_on_the_grant(
+    definition: ProviderDefinition, response: HttpResponse, members: Mapping[str, Any] | None, error: str | None
+) -> bool:
+    """Whether the customer's grant is refused: the one answer that ends in asking a person, so no other is read so."""
+    if error in GRANT_ERRORS and members is not None:
+        found = quirks.access_token(definition.quirks, quirks.token_members(definition.quirks, members))
+        # A token beside the refusal says the opposite of it.
+        return 400 <= response.status < 500 and not found
+    a_page = response.body.lstrip()[:1] == b"<"
+    return not a_page and quirks.unauthorized_is_on_the_grant(definition.quirks, response.status, error)
 
 
 def error_of(definition: ProviderDefinition, members: Mapping[str, Any] | None) -> str | None:

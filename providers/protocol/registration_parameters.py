@@ -9,6 +9,7 @@ import msgspec
 
 from providers.definition import ProviderDefinition, RegistrationField, Traits
 from providers.definition.signing_rules import REGISTRATION_COLUMNS, TRAIT_TYPES
+from providers.definition.trait_rules import impossible
 from providers.errors import RequestRefused
 from providers.messages import ClientRegistration
 
@@ -34,7 +35,9 @@ def check_registration(definition: ProviderDefinition, registration: ClientRegis
 
     Raises: RequestRefused naming the field: `client_id`, `client_secret`, `scopes` or `parameters.<name>`.
     """
-    read_parameters(definition, registration.parameters)
+    parameters = read_parameters(definition, registration.parameters)
+    for name, expected in impossible(traits_with(definition, parameters)):
+        raise _refused(definition, f"parameters.{name}", "impossible", expected)
     names = {field.name for field in definition.registration_fields}
     if not _CLIENT_ID.fullmatch(registration.client_id):
         raise _refused(definition, "client_id", "pattern", "letters, digits and signs, no spaces around them")

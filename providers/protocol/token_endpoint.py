@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +38,10 @@ _JUDGED_MEMBERS = _SECRET_MEMBERS | {
 # kept.
 _SECRET_NAME = re.compile(r"token|secret|key|password|assertion|code|jwt|credential|session|cookie", re.IGNORECASE)
 _EXTRA_TEXT_LIMIT = 2048
+_MOST_EXTRAS = 64
+# RFC 6749 section 3.3, as far as it can be kept; a scope that cannot be is none that anybody asked for.
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
+_MOST_SCOPES = 500
 
 
 def build_code_request(
@@ -169,19 +174,19 @@ def _scope(definition: ProviderDefinition, value: object) -> tuple[str, ...] | N
         value = " ".join(entry for entry in value if isinstance(entry, str))
     if not isinstance(value, str):
         return None
-    return quirks.split_scopes(definition.quirks, value) or None
+    found = (scope for scope in quirks.split_scopes(definition.quirks, value) if _SCOPE.fullmatch(scope))
+    return tuple(islice(found, _MOST_SCOPES)) or None
 
 
 def _extras(definition: ProviderDefinition, members: Mapping[str, Any]) -> Mapping[str, Any]:
     names = definition.quirks
     judged = _JUDGED_MEMBERS | {names.access_token_member, names.token_type_member, names.expires_at_member}
-    return MappingProxyType(
-        {
-            name: value
-            for name, value in members.items()
-            if name not in judged and not _SECRET_NAME.search(name) and name.isprintable() and _is_plain(value)
-        }
+    plain = (
+        (name, value)
+        for name, value in members.items()
+        if name not in judged and not _SECRET_NAME.search(name) and _is_plain(name) and _is_plain(value)
     )
+    return MappingProxyType(dict(islice(plain, _MOST_EXTRAS)))
 
 
 def _is_plain(value: object) -> bool:

@@ -7,8 +7,10 @@ from tenants.models.client_registration import ClientRegistration
 from tenants.models.connection import Connection, Reason, State
 from tenants.models.credential import Credential, CredentialOrphan
 from tenants.models.data_key import DataKey
+from tenants.models.expiry_notice import ExpiryNotice
 from tenants.models.minted_token import MintedToken
 from tenants.models.outbox import OutboxEvent
+from tenants.models.registration_gate import RegistrationGate
 from tenants.models.renewal_slot import RenewalSlot
 from tenants.models.tenant import Tenant
 
@@ -23,11 +25,13 @@ __all__ = [
     "Credential",
     "CredentialOrphan",
     "DataKey",
+    "ExpiryNotice",
     "IssueCount",
     "MintedToken",
     "Operation",
     "OutboxEvent",
     "Reason",
+    "RegistrationGate",
     "RenewalSlot",
     "State",
     "Tenant",

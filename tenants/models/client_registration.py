@@ -38,6 +38,9 @@ class ClientRegistration(models.Model):
     scopes = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     parameters = models.JSONField(default=dict, blank=True)
     token_endpoint_auth_method = models.CharField(max_length=40, blank=True)
+    secret_expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the provider ends the newest client secret; empty when it does not."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     disabled_at = models.DateTimeField(null=True, blank=True)
     incident = models.CharField(max_length=64, blank=True, default="")

@@ -5,9 +5,12 @@ from django.db.models.functions import Now
 
 
 class OutboxEvent(models.Model):
-    """Written in the transaction of the change; transitions, not attempts. Holds no secret."""
+    """Written in the transaction of the change; transitions, not attempts. Holds no secret.
 
-    tenant_id = models.UUIDField(db_index=True)
+    tenant_id is empty for what is no tenant's: a client registration that all share.
+    """
+
+    tenant_id = models.UUIDField(null=True, db_index=True)
     connection_id = models.UUIDField(null=True, db_index=True)
     type = models.CharField(max_length=60)
     payload = models.JSONField(default=dict)

@@ -23,6 +23,12 @@ class Tenant(models.Model):
     contacts = ArrayField(
         models.EmailField(), default=list, blank=True, help_text="Who is asked to repair a connection."
     )
+    deleted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since then it is being taken down: nothing is served any more.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -14,9 +14,12 @@ from tenants.querysets.rows import prepared_row
 _COLUMNS = """
     k.secret_hash, (k.revoked_at IS NULL AND k.expires_at > now() AND ca.active) AS key_usable,
     ca.id, ca.name, ca.operations, ca.providers,
-    (ca.all_tenants OR EXISTS (
-        SELECT 1 FROM tenants_caller_tenants ct WHERE ct.caller_id = ca.id AND ct.tenant_id = co.tenant_id
-    )) AS tenant_allowed,
+    CASE WHEN ca.all_tenants
+        THEN NOT EXISTS (SELECT 1 FROM tenants_tenant te WHERE te.id = co.tenant_id AND te.deleted_at IS NOT NULL)
+        ELSE EXISTS (
+            SELECT 1 FROM tenants_caller_tenants ct WHERE ct.caller_id = ca.id AND ct.tenant_id = co.tenant_id
+        )
+    END AS tenant_allowed,
     co.id, co.tenant_id, co.provider_id, co.state, co.reason, rg.environment, rg.client_id, rg.parameters::text,
     cr.sealed, cr.version, cr.expires_at, extract(epoch FROM cr.expires_at - now())::float8,
     coalesce(extract(epoch FROM cr.expires_at - cr.issued_at), 0)::float8,

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from psycopg.pq import Format
 
 Row = tuple[Any, ...]
@@ -26,19 +27,32 @@ def one_row(sql: str, parameters: Mapping[str, Any]) -> Row | None:
 
 
 def prepared_row(sql: str, parameters: Mapping[str, Any]) -> Row | None:
-    """As one_row, by a statement that PostgreSQL plans once a connection: planning six joins costs more than running.
+    """As one_row, by a statement that PostgreSQL plans once: planning six joins costs more than running them."""
+    with _prepared_cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: Row | None = cursor.fetchone()
+        return found
 
-    Django's own cursors bind on the client and never prepare; one bound by the server does, from the threshold in
-    DATABASES on. Binary results spare the parsing of bytes, ids and times from text.
+
+def prepared_rows(sql: str, parameters: Mapping[str, Any]) -> list[Row]:
+    """As rows, by a statement that PostgreSQL plans once."""
+    with _prepared_cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: list[Row] = cursor.fetchall()
+        return found
+
+
+def _prepared_cursor() -> CursorWrapper:
+    """Return a cursor that prepares its statement, for this connection, from the threshold in DATABASES on.
+
+    Django's own cursors bind on the client and never prepare; one bound by the server does. Binary results spare the
+    parsing of bytes, ids and times from text.
     """
     connection.ensure_connection()
     bound: Any = psycopg.Cursor(connection.connection)
     bound.format = Format.BINARY
     make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with make(bound) as cursor:
-        cursor.execute(sql, parameters)
-        found: Row | None = cursor.fetchone()
-        return found
+    return make(bound)
 
 
 def affected(sql: str, parameters: Mapping[str, Any]) -> bool:

@@ -1,94 +1,41 @@
-"""Renewal slots: claim, mark, finish, release. Each is one statement, and the database's clock decides.
+"""Renewal slots: mark, finish, release, hand over to people. Each is one statement under the fence of a claim.
 
-Two workers cannot both win a claim, and a worker that lost its lease cannot write: every later statement names the
-fence it was given. No caller's clock takes part.
+`claims` and `fair_claims` have the ways to get a claim. Whatever ends one leaves no owner behind: only held slots have
+one, and their index stays small.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+from tenants.querysets.claims import Claim as Claim
+from tenants.querysets.claims import claim_forced as claim_forced
+from tenants.querysets.claims import claim_one as claim_one
+from tenants.querysets.claims import claim_probe as claim_probe
+from tenants.querysets.claims import resume as resume
+from tenants.querysets.fair_claims import claim_due as claim_due
 from tenants.querysets.rows import affected, one_row, rows
 
-_FREE = "(lease_until IS NULL OR lease_until < now())"
-# A lease that ended while `sending` means that the provider may have rotated the refresh token already.
-_TAKE = """
-    lease_owner = %(owner)s, lease_until = now() + %(lease)s * interval '1 second', fence = s.fence + 1,
-    uncertain_at = CASE WHEN s.intent = 'sending' THEN coalesce(s.uncertain_at, s.intent_at) ELSE s.uncertain_at END,
-    intent = 'claimed', intent_at = now()
+_OURS = """
+    FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS ours (id, fence)
+    WHERE s.connection_id = ours.id AND s.fence = ours.fence AND s.intent = 'claimed'
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The right to renew one connection until the lease ends. The fence proves it at every write."""
+def end_probe(claim: Claim, *, failure: str, suspect_version: int | None = None) -> bool:
+    """Give the slot back as it was, with what came of asking. False when the fence is lost.
 
-    connection_id: UUID
-    fence: int
-    uncertain: bool
-    suspect_version: int | None
-    attempts: int
-
-
-def claim_due(*, limit: int, owner: str, lease_seconds: float) -> list[Claim]:
-    """Claim up to `limit` slots that are due, oldest first, skipping those that others are claiming."""
-    sql = f"""
-        WITH due AS (
-            SELECT connection_id FROM tenants_renewalslot
-            WHERE state = 'scheduled' AND due_at <= now() AND {_FREE}
-            ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-        )
-        UPDATE tenants_renewalslot s SET {_TAKE} FROM due WHERE s.connection_id = due.connection_id
-        RETURNING s.connection_id, s.fence, s.uncertain_at IS NOT NULL, s.suspect_version, s.attempts
-    """  # noqa: S608  constants of this module
-    return [_claim(row) for row in rows(sql, {"limit": limit, "owner": owner, "lease": lease_seconds})]
-
-
-def claim_one(connection_id: UUID, *, owner: str, lease_seconds: float) -> Claim | None:
-    """Claim this connection's slot, due or not; None when it is held, parked or absent."""
-    sql = f"""
-        UPDATE tenants_renewalslot s SET {_TAKE}
-        WHERE s.connection_id = %(id)s AND s.state = 'scheduled' AND {_FREE}
-        RETURNING s.connection_id, s.fence, s.uncertain_at IS NOT NULL, s.suspect_version, s.attempts
-    """  # noqa: S608  constants of this module
-    row = one_row(sql, {"id": connection_id, "owner": owner, "lease": lease_seconds})
-    return _claim(row) if row else None
-
-
-def claim_forced(connection_id: UUID, version: int, *, owner: str, lease_seconds: float) -> Claim | None:
-    """As claim_one, but at most once a minute for one credential version: a storm of reports makes one request."""
-    sql = f"""
-        UPDATE tenants_renewalslot s SET {_TAKE}, forced_version = %(version)s, forced_at = now()
-        WHERE s.connection_id = %(id)s AND s.state = 'scheduled' AND {_FREE}
-          AND (s.forced_version IS DISTINCT FROM %(version)s OR s.forced_at < now() - interval '60 seconds')
-        RETURNING s.connection_id, s.fence, s.uncertain_at IS NOT NULL, s.suspect_version, s.attempts
-    """  # noqa: S608  constants of this module
-    parameters = {"id": connection_id, "version": version, "owner": owner, "lease": lease_seconds}
-    row = one_row(sql, parameters)
-    return _claim(row) if row else None
-
-
-def claim_probe(connection_id: UUID, version: int, *, owner: str, lease_seconds: float) -> Claim | None:
-    """As claim_forced, for a slot that is parked because there is nothing to renew: only somebody to ask."""
-    sql = f"""
-        UPDATE tenants_renewalslot s SET {_TAKE}, forced_version = %(version)s, forced_at = now(), failure_class = ''
-        WHERE s.connection_id = %(id)s AND {_FREE}
-          AND (s.forced_version IS DISTINCT FROM %(version)s OR s.forced_at < now() - interval '60 seconds')
-        RETURNING s.connection_id, s.fence, s.uncertain_at IS NOT NULL, s.suspect_version, s.attempts
-    """  # noqa: S608  constants of this module
-    parameters = {"id": connection_id, "version": version, "owner": owner, "lease": lease_seconds}
-    row = one_row(sql, parameters)
-    return _claim(row) if row else None
-
-
-def end_probe(claim: Claim, *, failure: str) -> bool:
-    """Give the slot back as it was, with what came of asking. False when the fence is lost."""
+    Shape: failed_at is when that version was first suspected.
+    """
     return affected(
         """
         UPDATE tenants_renewalslot
-        SET intent = '', intent_at = NULL, lease_until = NULL, failure_class = %(failure)s
+        SET intent = '', intent_at = NULL, lease_until = NULL, lease_owner = '', failure_class = %(failure)s,
+            failed_at = CASE WHEN suspect_version = %(suspect)s THEN failed_at ELSE now() END,
+            suspect_version = %(suspect)s
         WHERE connection_id = %(id)s AND fence = %(fence)s
         """,
-        {"id": claim.connection_id, "fence": claim.fence, "failure": failure},
+        {"id": claim.connection_id, "fence": claim.fence, "failure": failure, "suspect": suspect_version},
     )
 
 
@@ -108,54 +55,49 @@ def came_of_a_report(connection_id: UUID, version: int) -> bool:
     return one_row(sql, {"id": connection_id, "version": version}) is not None
 
 
-def resume(connection_id: UUID, fence: int) -> Claim | None:
-    """Take up a claim that the sweep handed over by id; None when it is taken up already, expired or superseded.
-
-    The fence moves on, so that a message delivered twice gives one claim, even to two workers in one moment.
-    """
-    sql = """
-        UPDATE tenants_renewalslot SET fence = fence + 1
-        WHERE connection_id = %(id)s AND fence = %(fence)s AND intent = 'claimed' AND lease_until > now()
-        RETURNING connection_id, fence, uncertain_at IS NOT NULL, suspect_version, attempts
-    """
-    row = one_row(sql, {"id": connection_id, "fence": fence})
-    return _claim(row) if row else None
-
-
 def mark_sending(claim: Claim, *, lease_seconds: float) -> bool:
     """Make the intent to send durable; False when the claim is no longer ours, and then nothing may be sent."""
-    return affected(
-        """
-        UPDATE tenants_renewalslot
+    return bool(mark_sending_many([claim], lease_seconds=lease_seconds))
+
+
+def mark_sending_many(claims: Sequence[Claim], *, lease_seconds: float) -> set[UUID]:
+    """Make many intents durable at once. Returns the connections still ours: for the others nothing may be sent."""
+    sql = f"""
+        UPDATE tenants_renewalslot s
         SET intent = 'sending', intent_at = now(), lease_until = now() + %(lease)s * interval '1 second'
-        WHERE connection_id = %(id)s AND fence = %(fence)s AND intent = 'claimed' AND lease_until > now()
-        """,
-        {"id": claim.connection_id, "fence": claim.fence, "lease": lease_seconds},
-    )
+        {_OURS} AND s.lease_until > now() RETURNING s.connection_id
+    """  # noqa: S608  constants of this module
+    return {row[0] for row in rows(sql, {**_fences(claims), "lease": lease_seconds})}
 
 
 def finish(claim: Claim, *, due_in_seconds: float | None) -> bool:
     """Record success: intent and failures cleared, next due time set. False when the fence is lost."""
-    return affected(
-        """
-        UPDATE tenants_renewalslot
-        SET intent = '', intent_at = NULL, uncertain_at = NULL, suspect_version = NULL, lease_until = NULL,
-            attempts = 0, failure_class = '', failed_at = NULL, due_at = now() + %(due)s * interval '1 second',
-            state = CASE WHEN %(due)s::float8 IS NULL THEN 'parked' ELSE 'scheduled' END
-        WHERE connection_id = %(id)s AND fence = %(fence)s
-        """,
-        {"id": claim.connection_id, "fence": claim.fence, "due": due_in_seconds},
-    )
+    return _finish(claim.connection_id, claim.fence, due_in_seconds)
 
 
 def release(claim: Claim) -> bool:
     """Give an unused claim back: nothing was sent, nothing changes."""
-    return affected(
+    return bool(release_many([claim]))
+
+
+def release_many(claims: Sequence[Claim]) -> set[UUID]:
+    """Give unused claims back. Returns the connections whose claim was still ours."""
+    sql = f"""
+        UPDATE tenants_renewalslot s SET intent = '', intent_at = NULL, lease_until = NULL, lease_owner = ''
+        {_OURS} RETURNING s.connection_id
+    """  # noqa: S608  constants of this module
+    return {row[0] for row in rows(sql, _fences(claims))}
+
+
+def give_back_unsent(*claims: Claim) -> None:
+    """Give claims back, marked or not, whose request has certainly not left: nothing is in doubt by them."""
+    affected(
         """
-        UPDATE tenants_renewalslot SET intent = '', intent_at = NULL, lease_until = NULL
-        WHERE connection_id = %(id)s AND fence = %(fence)s AND intent = 'claimed'
+        UPDATE tenants_renewalslot s SET intent = '', intent_at = NULL, lease_until = NULL, lease_owner = ''
+        FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS ours (id, fence)
+        WHERE s.connection_id = ours.id AND s.fence = ours.fence AND s.intent <> ''
         """,
-        {"id": claim.connection_id, "fence": claim.fence},
+        _fences(claims),
     )
 
 
@@ -166,7 +108,8 @@ def postpone(
     return affected(
         """
         UPDATE tenants_renewalslot
-        SET intent = '', lease_until = NULL, attempts = attempts + 1, failure_class = %(failure)s, failed_at = now(),
+        SET intent = '', lease_until = NULL, lease_owner = '', attempts = attempts + 1, failure_class = %(failure)s,
+            failed_at = now(),
             uncertain_at = CASE WHEN %(uncertain)s THEN coalesce(uncertain_at, intent_at) ELSE uncertain_at END,
             suspect_version = %(suspect)s, due_at = now() + %(seconds)s * interval '1 second', intent_at = NULL
         WHERE connection_id = %(id)s AND fence = %(fence)s
@@ -187,7 +130,7 @@ def park(claim: Claim, *, failure: str) -> bool:
     return affected(
         """
         UPDATE tenants_renewalslot
-        SET state = 'parked', due_at = NULL, intent = '', intent_at = NULL, lease_until = NULL,
+        SET state = 'parked', due_at = NULL, intent = '', intent_at = NULL, lease_until = NULL, lease_owner = '',
             failure_class = %(failure)s, failed_at = now(), attempts = attempts + 1
         WHERE connection_id = %(id)s AND fence = %(fence)s
         """,
@@ -202,10 +145,12 @@ def seize(connection_id: UUID) -> int:
     """
     row = one_row(
         """
-        INSERT INTO tenants_renewalslot AS s (connection_id, state, fence, lease_owner, intent, attempts, failure_class)
-        VALUES (%(id)s, 'parked', 1, '', '', 0, '')
+        INSERT INTO tenants_renewalslot AS s (connection_id, tenant_id, registration_id, state, fence, lease_owner,
+            intent, attempts, failure_class)
+        SELECT id, tenant_id, registration_id, 'parked', 1, '', '', 0, '' FROM tenants_connection WHERE id = %(id)s
         ON CONFLICT (connection_id) DO UPDATE
-        SET fence = s.fence + 1, state = 'parked', due_at = NULL, lease_until = NULL, intent = '', intent_at = NULL,
+        SET fence = s.fence + 1, state = 'parked', due_at = NULL, lease_until = NULL, lease_owner = '', intent = '',
+            intent_at = NULL,
             uncertain_at = CASE WHEN s.intent = 'sending' THEN coalesce(s.uncertain_at, s.intent_at)
                                 ELSE s.uncertain_at END
         RETURNING fence
@@ -216,10 +161,17 @@ def seize(connection_id: UUID) -> int:
     return int(row[0])
 
 
-def schedule(connection_id: UUID, fence: int, *, due_in_seconds: float | None) -> bool:
-    """Start renewing under this fence: failures forgotten, the slot due in so many seconds, None for never."""
-    claim = Claim(connection_id=connection_id, fence=fence, uncertain=False, suspect_version=None, attempts=0)
-    return finish(claim, due_in_seconds=due_in_seconds)
+def lock(connection_id: UUID) -> None:
+    """Hold the row, whoever has the slot, until the transaction ends. Effects: a lock, no change."""
+    one_row("SELECT 1 FROM tenants_renewalslot WHERE connection_id = %(id)s FOR UPDATE", {"id": connection_id})
+
+
+def schedule(connection_id: UUID, fence: int, *, due_in_seconds: float | None, keep_doubt: bool = False) -> bool:
+    """Start renewing under this fence: failures forgotten, the slot due in so many seconds, None for never.
+
+    keep_doubt: somebody else may be sending at this moment, and replace at the provider what is stored now.
+    """
+    return _finish(connection_id, fence, due_in_seconds, keep_doubt)
 
 
 def unpark(connection_id: UUID) -> bool:
@@ -241,12 +193,20 @@ def make_due(connection_id: UUID) -> bool:
     )
 
 
-def _claim(row: tuple[object, ...]) -> Claim:
-    connection_id, fence, uncertain, suspect, attempts = row
-    return Claim(
-        connection_id=connection_id,  # type: ignore[arg-type]
-        fence=fence,  # type: ignore[arg-type]
-        uncertain=bool(uncertain),
-        suspect_version=suspect,  # type: ignore[arg-type]
-        attempts=attempts,  # type: ignore[arg-type]
+def _fences(claims: Sequence[Claim]) -> dict[str, Any]:
+    return {"ids": [claim.connection_id for claim in claims], "fences": [claim.fence for claim in claims]}
+
+
+def _finish(connection_id: UUID, fence: int, due_in_seconds: float | None, keep_doubt: bool = False) -> bool:
+    return affected(
+        """
+        UPDATE tenants_renewalslot
+        SET intent = '', intent_at = NULL, uncertain_at = CASE WHEN %(doubt)s THEN uncertain_at END,
+            suspect_version = NULL, lease_until = NULL, lease_owner = '', attempts = 0, failure_class = '',
+            failed_at = NULL,
+            due_at = now() + %(due)s * interval '1 second',
+            state = CASE WHEN %(due)s::float8 IS NULL THEN 'parked' ELSE 'scheduled' END
+        WHERE connection_id = %(id)s AND fence = %(fence)s
+        """,
+        {"id": connection_id, "fence": fence, "due": due_in_seconds, "doubt": keep_doubt},
     )

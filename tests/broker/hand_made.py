@@ -56,6 +56,7 @@ def connected(
     connection = Connection.objects.create(
         tenant=tenant, registration=registration, provider_id=registration.provider_id, state="connected"
     )
-    RenewalSlot.objects.create(connection=connection, state="parked", fence=1)
+    owners = {"tenant_id": connection.tenant_id, "registration_id": connection.registration_id}
+    RenewalSlot.objects.create(connection=connection, **owners, state="parked", fence=1)
     credentials.store(connection, 1, credential, life_seconds)
     return connection

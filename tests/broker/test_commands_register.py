@@ -20,6 +20,8 @@ REFUSALS = [
     ((*NETVISOR, *STDIN, "--parameter", "sender=a", "--scope", "all"), "unknown scope 'all'; the provider has none"),
     ((*FIVALDI, "--parameter", "reach=partner"), "parameters.reach: partner is only for a registration that"),
     ((*FIVALDI, "--parameter", "base_url=http://evil.example"), "parameters.base_url: "),
+    ((*REGISTER, *STDIN, "--secret-expires-at", "soon"), "'soon' is not a day like"),
+    ((*REGISTER, *STDIN, "--secret-expires-at", "2020-01-31"), "2020-01-31 has passed"),
 ]
 
 
@@ -39,6 +41,23 @@ def test_what_opens_every_company_belongs_to_one_tenant(manage):
     manage("create_tenant", "acme", "--name", "Acme Oy")
     manage(*FIVALDI, "--tenant", "acme", "--parameter", "reach=partner", stdin="a secret")
     assert ClientRegistration.objects.get().parameters == {"reach": "partner"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2090-03-31", "2090-03-31 00:00:00+00:00"),
+        ("2090-03-31T12:00:00Z", "2090-03-31 12:00:00+00:00"),
+        ("2090-03-31T12:00:00+02:00", "2090-03-31 10:00:00+00:00"),
+    ],
+)
+def test_a_secret_s_end_is_kept_until_the_next_secret(manage, given, kept):
+    manage(*REGISTER, *STDIN, "--redirect-key", "chosen", "--secret-expires-at", given, stdin="a secret")
+    assert str(ClientRegistration.objects.get().secret_expires_at) == kept
+    manage("replace_secret", "chosen", *STDIN, stdin="another")
+    assert ClientRegistration.objects.get().secret_expires_at is None
+    manage("replace_secret", "chosen", *STDIN, "--secret-expires-at", given, stdin="a third")
+    assert str(ClientRegistration.objects.get().secret_expires_at) == kept
 
 
 @pytest.mark.parametrize(("arguments", "says"), REFUSALS)

@@ -224,6 +224,11 @@ class TestProcesses:
         assert check in refused(process)
         assert "Traceback" not in process.stderr
 
+    def test_the_worker_refuses_another_pool_in_a_sentence(self):
+        process = run(*self.WORKER[:-1], "solo")
+        assert "broker.E007" in refused(process)
+        assert "Traceback" not in process.stderr
+
     def test_beat_refuses(self, tmp_path):
         beat = ("-m", "celery", "-A", "broker.celery:app", "beat", "--schedule", str(tmp_path / "schedule"))
         assert "broker.E001" in refused(run(*beat, KEYRING="v1:c2hvcnQ="))

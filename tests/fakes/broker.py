@@ -51,6 +51,7 @@ class Broker:
         self.url = f"http://{HOST}:{free_port()}"
         self.catalogue = folder / "catalogue"
         self.catalogue.mkdir(parents=True, exist_ok=True)
+        self.escrow = folder / "escrow"
         self.manage = Manage({**self._variables(), **{name: str(value) for name, value in settings.items()}})
         self._guardian = Guardian()
         self.processes = Processes(folder, self._guardian)
@@ -65,7 +66,8 @@ class Broker:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "CATALOGUE_DIRECTORY": str(self.catalogue),
-            "DATABASE_POOL_SIZE": "6",
+            "DATABASE_POOL_SIZE": "8",
+            "ESCROW_DIRECTORY": str(self.escrow),
         }
 
     def __enter__(self) -> Self:

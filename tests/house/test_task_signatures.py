@@ -13,7 +13,7 @@ OURS = {name: app.tasks[name] for name in sorted(app.tasks) if not name.startswi
 
 def test_every_task_is_known():
     assert set(OURS) == {f"broker.tasks.{name}" for name, value in vars(tasks).items() if hasattr(value, "apply_async")}
-    assert "broker.tasks.renew_claimed" in OURS
+    assert "broker.tasks.renew_due" in OURS
 
 
 @pytest.mark.parametrize("task", OURS.values(), ids=OURS)

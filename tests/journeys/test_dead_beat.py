@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from embedded.guardian import Guardian
+from embedded.manage import Manage
 from embedded.processes import Child, Processes
 from embedded.sockets import socket_folder
 from embedded.valkey import Valkey
@@ -40,6 +41,19 @@ def test_a_flushed_and_then_stopped_queue_only_delays(
     finally:
         servers.stop()
         guardian.close()
+
+
+def test_a_worker_that_starts_without_a_queue_renews(
+    journey: Journey, service: Callable[[Broker], Service], tmp_path: Path
+) -> None:
+    broker, _ = _started(journey)
+    nowhere = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0"}
+    broker.manage = Manage({**broker.manage.environment, **nowhere})
+    workers = Workers(broker)
+    child = workers.worker("worker")
+    _renewed(broker, service(broker))
+    assert " ready." not in child.output(), "a queue was there after all"
+    assert workers.terminate(child) == [0]
 
 
 def _queue_lost(journey: Journey, service: Callable[[Broker], Service], valkey: Valkey, queue: Child) -> None:

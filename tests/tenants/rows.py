@@ -46,4 +46,6 @@ def new_connection(tenant: Tenant | None = None) -> Connection:
 def new_slot(*, due_in_seconds: float = -3600.0, **fields: Any) -> RenewalSlot:
     """A slot that is due, unless told otherwise."""
     due_at = Now() + timedelta(seconds=due_in_seconds)
-    return RenewalSlot.objects.create(connection=new_connection(), state="scheduled", due_at=due_at, **fields)
+    connection = new_connection()
+    owners = {"tenant_id": connection.tenant_id, "registration_id": connection.registration_id}
+    return RenewalSlot.objects.create(connection=connection, **owners, state="scheduled", due_at=due_at, **fields)

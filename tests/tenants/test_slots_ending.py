@@ -38,6 +38,55 @@ class TestMarking:
 
 
 @pytest.mark.django_db
+class TestMany:
+    def test_those_still_ours_are_marked_and_the_others_named_by_their_absence(self):
+        mine, ended, taken, sent = (new_slot() for _ in range(4))
+        claims = [claimed(slot) for slot in (mine, ended, taken, sent)]
+        end_lease(ended)
+        end_lease(taken)
+        claimed(taken)
+        slots.mark_sending(claims[3], lease_seconds=LEASE)
+        assert slots.mark_sending_many(claims, lease_seconds=LEASE) == {mine.pk}
+        assert [now_is(slot).intent for slot in (mine, ended, taken, sent)] == [
+            "sending",
+            "claimed",
+            "claimed",
+            "sending",
+        ]
+        assert slots.mark_sending_many([], lease_seconds=LEASE) == set()
+
+    def test_those_still_ours_are_given_back(self):
+        mine, taken = new_slot(), new_slot()
+        claims = [claimed(mine), claimed(taken)]
+        slots.seize(taken.pk)
+        assert slots.release_many(claims) == {mine.pk}
+        assert claim(mine) is not None
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda held: slots.finish(held, due_in_seconds=1),
+            lambda held: slots.release(held),
+            lambda held: slots.postpone(held, failure="x", seconds=1),
+            lambda held: slots.park(held, failure="x"),
+            lambda held: slots.end_probe(held, failure="x"),
+            lambda held: slots.seize(held.connection_id),
+        ],
+        ids=["finish", "release", "postpone", "park", "end_probe", "seize"],
+    )
+    def test_whatever_ends_a_claim_leaves_no_owner(self, end):
+        slot = new_slot()
+        held = claimed(slot)
+        assert now_is(slot).lease_owner == "one"
+        end(held)
+        assert now_is(slot).lease_owner == ""
+
+    def test_a_claim_tells_for_how_long_its_outcome_is_in_doubt(self):
+        slot = new_slot(uncertain_at=Now() - timedelta(seconds=90))
+        assert claimed(slot).uncertain_for == pytest.approx(90, abs=0.1)
+
+
+@pytest.mark.django_db
 class TestEnding:
     def test_finishing_forgets_every_failure_and_sets_the_next_time(self):
         slot = new_slot(attempts=4, failure_class="transient", suspect_version=3, failed_at=Now(), uncertain_at=Now())

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from broker.management.base import JsonCommand, read_secret
+from broker.management.base import JsonCommand, parse_end, read_secret
 from broker.services import register
 
 
@@ -17,6 +17,7 @@ class Command(JsonCommand):
         parser.add_argument("--environment", required=True)
         parser.add_argument("--client-id", required=True, help="or what the provider calls it: partner ID, application")
         parser.add_argument("--client-secret-file", help="a path, or - for stdin; never an argument: those are visible")
+        parser.add_argument("--secret-expires-at", metavar="DATE", help="when the provider ends the secret, if it does")
         parser.add_argument("--tenant", help="slug; without it the registration serves every tenant")
         parser.add_argument("--scope", action="append", default=[], dest="scopes", help="repeat for several")
         parser.add_argument("--parameter", action="append", default=[], dest="parameters", metavar="NAME=VALUE")
@@ -33,6 +34,7 @@ class Command(JsonCommand):
             scopes=options["scopes"],
             parameters=_parameters(options["parameters"]),
             redirect_key=options["redirect_key"],
+            secret_expires_at=parse_end(options["secret_expires_at"]),
             actor=self.actor,
         )
         shown = {"id": str(row.id), "provider": row.provider_id, "environment": row.environment}

@@ -103,9 +103,22 @@ class Walk:
         if verdict["connect_url"]:
             self._customer.typed |= breach.typed
             self._customer.connect(verdict["connect_url"])
+        else:
+            self._until_it_is_over(call)
         self._works(call)
         expect(self._service.own_connection()["id"] == connection, "the same connection id", "another one")
         self._seen.append(f"{breach.told}: detected ({verdict['verdict']}) and repaired")
+
+    def _until_it_is_over(self, call: Call) -> None:
+        """What the vendor refused a moment ago is not asked for again in the same second."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self._headers(call)
+            except Unexpected:
+                time.sleep(POLL_SECONDS)
+            else:
+                return
 
     def _withdraw(self) -> None:
         alive = self._sandbox.call("GET", "grants?alive=true")["grants"]

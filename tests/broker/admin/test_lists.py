@@ -12,7 +12,16 @@ from tests.fakes.sandbox import SandboxProcess
 from tests.people import PROVIDER, People
 
 LIST = "/admin/tenants/connection/"
-MODELS = ("connection", "tenant", "caller", "apikey", "clientregistration", "connectsession", "auditevent")
+MODELS = (
+    "connection",
+    "tenant",
+    "caller",
+    "apikey",
+    "clientregistration",
+    "connectsession",
+    "auditevent",
+    "expirynotice",
+)
 
 
 @pytest.fixture
@@ -103,7 +112,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     for number in range(12):
         tenant = Tenant.objects.create(slug=f"more-{number}", name=f"More {number}")
         row = _make(settled, tenant, external_name=f"More {number}")
-        RenewalSlot.objects.create(connection=row)
+        RenewalSlot.objects.create(connection=row, tenant_id=row.tenant_id, registration_id=row.registration_id)
     assert _queries(root, url) == few
 
 

@@ -12,12 +12,14 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from broker.admin import desk
+from broker.admin.parked_verbs import PARKED_VERBS
 from broker.admin.verbs import VERBS
 from tenants.models import ApiKey, AuditEvent, Connection, ConnectSession
 from tests import people
+from tests.broker.admin import ends
 from tests.people import People
 
-SUPPORT_SEES = ("connection", "tenant", "caller", "clientregistration", "connectsession", "auditevent")
+SUPPORT_SEES = ("connection", "tenant", "caller", "clientregistration", "connectsession", "auditevent", "expirynotice")
 PEOPLE = ("anonymous", "bystander", "support", "superuser")
 # Pages that are no model's: what a GET gives (bystander, support, superuser), and what a POST gives all three.
 OWN_PAGES = {
@@ -32,12 +34,13 @@ OWN_PAGES = {
     "app_list": ((404, 200, 200), None),
     "": ((404, 404, 404), 404),
 }
-EDITABLE = ("tenant", "caller", "user")
+EDITABLE = ("tenant", "caller", "clientregistration", "user")
 
 
 @pytest.fixture
 def rows(settled: People, connection: Connection, superuser: User) -> dict[str, object]:
     return {
+        "expirynotice": ends.secret_ends(settled.registration).pk,
         "connection": connection.pk,
         "tenant": settled.aalto.pk,
         "caller": people.caller_of("powerless").pk,
@@ -76,9 +79,12 @@ def _expected(who: str, name: str, method: str) -> int:
     if name in OWN_PAGES:
         gets, posts = OWN_PAGES[name]
         return gets[place] if method == "get" or posts is None else posts
-    if name == "tenants_connection_do":
+    if name in ("tenants_connection_do", "tenants_clientregistration_try"):
         return 403 if who == "bystander" else 405 if method == "get" else 302
     if name == "auth_user_password_change":
+        return 200 if who == "superuser" else 403
+    if name == "tenants_tenant_end":
+        # A POST without the slug asks again.
         return 200 if who == "superuser" else 403
     _, model, kind = name.split("_")
     if (model, kind, method) == ("connection", "change", "post"):
@@ -94,7 +100,9 @@ def _of_model(who: str, model: str, kind: str, method: str) -> int:
     if (model, kind) == ("connection", "history"):
         return 302
     if (kind, method) == ("change", "post"):
-        return 200 if who == "superuser" and model in EDITABLE else 403
+        # What may be left empty is saved so; elsewhere an empty form is shown again.
+        saved = 302 if model == "clientregistration" else 200
+        return saved if who == "superuser" and model in EDITABLE else 403
     return 200
 
 
@@ -121,6 +129,21 @@ def _patterns(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator
             yield from _patterns(each.url_patterns, route)
         elif each.name or str(each.pattern).startswith("(?P<url>"):
             yield each.name or "", route if "(?P" not in route else f"^{route}"
+
+
+def test_a_sign_in_that_waits_needs_the_right_to_repair(bystander: User, connection: Connection) -> None:
+    client = Client()
+    client.force_login(bystander)
+    others = [f"{verb.permission}_connection" for verb in VERBS.values() if verb.permission != "repair"]
+    _allow(bystander, "view_connection", *others)
+    for name in PARKED_VERBS:
+        address = reverse("admin:tenants_connection_do", args=[connection.pk, name])
+        assert client.post(address, {"confirmed": "yes"}).status_code == 403
+    _allow(bystander, "repair_connection")
+    client.force_login(User.objects.get(pk=bystander.pk))
+    for name in PARKED_VERBS:
+        address = reverse("admin:tenants_connection_do", args=[connection.pk, name])
+        assert client.post(address, {"confirmed": "yes"}).status_code == 302
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -10,8 +10,9 @@ import pytest
 
 from broker.admin.verbs import OUTCOMES, VERBS
 from broker.services import advice, plain_words, timeline
-from broker.services.renewal_outcomes import UNSUPPORTED, Outcome
-from tenants.models import Operation, Reason, State
+from broker.services.renewal_attempt import Outcome
+from broker.services.renewal_outcomes import UNSUPPORTED
+from tenants.models import ExpiryNotice, Operation, Reason, State
 
 PROJECT = Path(__file__).resolve().parents[3]
 EVERY = list(itertools.product(State, Reason))
@@ -23,7 +24,7 @@ CODE = re.compile(
 ASSEMBLED = {
     "authorization.{outcome}": ("account_mismatch", "account_unconfirmed"),
     "credential.{outcome.value}": ("revoked", "given_up"),
-    "{self.audited_as}.changed": ("tenant", "caller"),
+    "{self.audited_as}.changed": ("tenant", "caller", "registration"),
 }
 
 
@@ -64,7 +65,12 @@ def test_an_unconfirmed_revocation_is_told() -> None:
 
 def test_every_action_code_in_the_code_has_a_sentence() -> None:
     codes = set(_codes())
-    assert {"connection.degraded", "credential.revoked", "authorization.account_mismatch"} <= codes
+    assert {
+        "connection.degraded",
+        "connection.account_mismatch",
+        "credential.revoked",
+        "authorization.account_mismatch",
+    } <= codes
     assert not codes - set(timeline.ACTIONS), "no sentence for these"
     assert not set(timeline.ACTIONS) - codes, "sentences for what nobody writes"
 
@@ -94,11 +100,12 @@ def test_every_outcome_failure_and_reason_has_words() -> None:
     assert set(plain_words.STATE_WORDS) == set(State)
     assert set(plain_words.REASON_WORDS) == set(Reason)
     assert {"", *_failure_classes()} == set(plain_words.FAILURE_WORDS)
+    assert set(plain_words.END_WORDS) == set(ExpiryNotice.Kind)
 
 
 def _codes() -> Iterator[str]:
     # Appended in SQL, many at a time.
-    yield "request.signed"
+    yield from ("request.signed", "credential.renewed")
     for file in (*PROJECT.glob("broker/**/*.py"), *PROJECT.glob("tenants/*.py")):
         if file.name in ("timeline.py", "checks.py"):
             continue
@@ -128,4 +135,5 @@ def _failure_classes() -> Iterator[str]:
     for first, second in re.findall(r'failure ?= ?"(\w+)"(?: if [^\n"]*? else "(\w+)")?', text):
         yield from (each for each in (first, second) if each)
     yield from (Reason.ROTATION_LOST.value, Reason.GRANT_REVOKED.value, UNSUPPORTED)
+    yield from (Reason.IDLE_EXPIRED.value, Reason.ABSOLUTE_EXPIRED.value)
     yield from (Outcome.RIGHT_MISSING.value, Outcome.ACCOUNT_UNVERIFIED.value)

@@ -5,7 +5,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from broker.services import counts, minting, renew, sweep
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from tenants.models import ClientRegistration, Connection, Credential, MintedToken, RenewalSlot
 from tests.broker.services import typed_in
 from tests.broker.services.renewing import in_threads

@@ -5,7 +5,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from broker.services import counts, renew
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from tenants.models import Credential, IssueCount, RenewalSlot
 from tests import people
 

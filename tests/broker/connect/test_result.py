@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from broker.connect.outcomes import OUTCOMES, Turn
+from broker.services import parked
 from tenants.models import AuthorizationRequest, Connection, ConnectSession, Credential, Reason, State
 from tests import people
 from tests.broker.connect.customer import Customer, at_provider, text_of
@@ -85,11 +86,29 @@ def test_another_company_leaves_the_old_connection_as_it_was(customer, make_link
     page = customer.connect(make_link(connection=connection).url, username=USER_OF_TWO)
     text = text_of(page)
     assert "That was another company" in text
-    assert "choose this company: Acme Oy" in text
+    assert "You signed in as Birch Books Oy, but this connection belongs to Acme Oy." in text
+    assert "Try again and choose Acme Oy." in text
+    assert "tell Aalto Oy the code below" in text
     assert Credential.objects.values().get() == before
     again = customer.press(page)
     assert "is now connected" in text_of(customer.follow(customer.open(at_provider(again["Location"]))))
     assert Connection.objects.get().id == connection.id
+
+
+def test_once_turned_away_the_page_promises_nothing_any_more(customer, make_link, connect):
+    connection = connect()
+    page = customer.connect(make_link(connection=connection).url, username=USER_OF_TWO)
+    parked.turn_away(connection, actor=people.STAFF)
+    text = text_of(customer.open(page.wsgi_request.path))
+    assert "choose this company: Acme Oy" in text
+    assert "Birch" not in text
+
+
+def test_once_taken_the_page_says_connected(customer, make_link, connect):
+    connection = connect()
+    page = customer.connect(make_link(connection=connection).url, username=USER_OF_TWO)
+    parked.take(connection, actor=people.STAFF)
+    assert "Connected company: Birch Books Oy" in text_of(customer.open(page.wsgi_request.path))
 
 
 def test_rights_that_were_not_granted_are_named(customer, make_link, local_provider):

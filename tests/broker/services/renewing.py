@@ -7,7 +7,9 @@ from typing import Any
 from django.db import connection as database
 from django.db.models.functions import Now
 
+from broker.services import claiming
 from tenants.models import Connection, Credential, OutboxEvent, RenewalSlot
+from tenants.querysets.slots import Claim
 
 
 def refreshes(sandbox) -> int:
@@ -16,6 +18,11 @@ def refreshes(sandbox) -> int:
 
 def slot_of(connection: Connection) -> RenewalSlot:
     return RenewalSlot.objects.get(pk=connection.id)
+
+
+def claim_due() -> list[Claim]:
+    """Claim what is due, as a worker does."""
+    return claiming.Claimer().claim(50, frozenset())
 
 
 def events(connection: Connection, event_type: str) -> int:

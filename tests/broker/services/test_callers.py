@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from broker.services import renew
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from tenants.models import AuditEvent
 from tests.fakes.sandbox import CLIENT_SECRET
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from broker.services import abandoned, authorize, choosing, credentials, sweep
+from broker.services import abandoned, authorize, choosing, credentials, parked, sweep
 from broker.services.choosing import EntryRefused
 from tenants.models import AuditEvent, AuthorizationRequest, Connection, Credential, RenewalSlot
+from tests import people
 from tests.broker.services import signed_in
 from tests.broker.services.signed_in import INTEGRATIONS, link, reachable, run
 from tests.house.canaries import dump
@@ -119,6 +120,24 @@ class TestRepair:
         reachable(local_provider, "acme")
         flow = run(link(settled.aalto, INTEGRATIONS, repair=connection))
         assert (flow.outcome, Credential.objects.get().version) == ("account_mismatch", 1)
+        waiting = parked.waiting(connection)
+        assert waiting is not None
+        assert (waiting.subject, waiting.name) == ("acme", "ACME")
+
+    def test_that_is_taken_makes_it_the_other_company_s(self, settled, connection, local_provider):
+        reachable(local_provider, "acme")
+        run(link(settled.aalto, INTEGRATIONS, repair=connection))
+        assert parked.take(connection, actor=people.STAFF)
+        connection.refresh_from_db()
+        held = credentials.open_current(connection.credential, connection.tenant_id)
+        assert (connection.external_subject, held.extras["company_id"]) == ("acme", "acme")
+
+    def test_by_somebody_who_opens_several_others_has_nothing_to_take(self, settled, connection, local_provider):
+        reachable(local_provider, "acme", "cedar")
+        flow = run(link(settled.aalto, INTEGRATIONS, repair=connection))
+        assert (flow.outcome, parked.waiting(connection)) == ("account_mismatch", None)
+        connection.refresh_from_db()
+        assert connection.state == "connected"
 
 
 class TestTooLate:

@@ -4,8 +4,8 @@ import pytest
 from django.db.models.functions import Now
 
 from broker.errors import InvalidRequest
-from broker.services import authorize, renew, revoke, sessions, sweep
-from broker.services.renewal_outcomes import Outcome
+from broker.services import authorize, renew, revoke, sessions
+from broker.services.renewal_attempt import Outcome
 from tenants import audit
 from tenants.models import (
     AuditEvent,
@@ -18,6 +18,7 @@ from tenants.models import (
 )
 from tenants.querysets import slots
 from tests import flows, people
+from tests.broker.services.renewing import claim_due
 from tests.fakes.sandbox import USER_OF_TWO
 
 STAFF = audit.staff("tester")
@@ -67,9 +68,8 @@ def test_another_company_never_replaces_the_one_that_is_connected(connect, local
     connection.refresh_from_db()
     assert connection.external_name == "Acme Oy"
     assert Credential.objects.get(pk=connection.id).version == connection.credential.version
-    orphan = CredentialOrphan.objects.get(connection_id=connection.id)
-    assert revoke.revoke_orphan(orphan.pk) is True
-    assert [grant["alive"] for grant in local_provider.grants(user=USER_OF_TWO)] == [False]
+    assert CredentialOrphan.objects.get(connection_id=connection.id).outcome == "parked"
+    assert [grant["alive"] for grant in local_provider.grants(user=USER_OF_TWO)] == [True]
     assert [grant["alive"] for grant in local_provider.grants(user="anna@acme.example")] == [True]
 
 
@@ -163,7 +163,7 @@ class TestDisconnect:
         connection = connect()
         revoke.suspend(connection, actor=STAFF)
         assert renew.renew_now(connection.id) is Outcome.BUSY
-        assert sweep.claim_due() == [], "a suspended connection is not due"
+        assert claim_due() == [], "a suspended connection is not due"
         assert revoke.resume(connection, actor=STAFF) is True
         assert renew.renew_now(connection.id) is Outcome.RENEWED
 
@@ -191,7 +191,7 @@ class TestDisconnect:
         Connection.objects.update(state="suspended")
         slots.make_due(connection.id)
         assert renew.renew_now(connection.id) is Outcome.FRESH
-        assert sweep.claim_due() == []
+        assert claim_due() == []
 
     def test_a_request_that_was_out_when_staff_suspended_stays_in_doubt(self, connect):
         connection = connect()

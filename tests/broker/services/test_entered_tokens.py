@@ -4,7 +4,7 @@ import pytest
 
 from broker.services import authorize, choosing, credentials, entering, keys, renew, revoke
 from broker.services.entering import EntryRefused
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from providers.messages import OAuthCredential, Secret
 from tenants.errors import SealBroken
 from tenants.models import (

@@ -7,7 +7,7 @@ import pytest
 from broker.errors import InvalidRequest, InvalidScope, OperationUnsupported
 from broker.services import counts, feedback, minting, renew
 from broker.services.feedback import Report
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from tenants import audit
 from tenants.models import AuditEvent, Connection, Credential, MintedToken, OutboxEvent, RenewalSlot
 from tests.broker.services import typed_in

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from broker.services import choosing, credentials, importing, renew, revoke, sessions
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from tenants.models import AuditEvent, AuthorizationRequest, Connection, Credential, RenewalSlot
 from tests import people
 from tests.broker.services import signed_in, typed_in

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection as database
 
 from broker.services import credentials, issue, renew, revoke
-from broker.services.renewal_outcomes import Outcome
+from broker.services.renewal_attempt import Outcome
 from tenants import audit
 from tenants.models import Connection, Credential, CredentialOrphan, DataKey
 from tests import people

@@ -2,11 +2,12 @@
 
 import pytest
 
-from broker.services import renew, sweep
-from broker.services.renewal_outcomes import Outcome
+from broker.services import renew, trying
+from broker.services.renewal_attempt import Outcome
 from providers.generic import OAuthProvider
 from tenants.models import Connection, Credential, OutboxEvent
-from tests.broker.services.renewing import end_in, events, slot_of
+from tests import people
+from tests.broker.services.renewing import claim_due, end_in, events, slot_of
 
 
 class TestInvalidGrant:
@@ -29,7 +30,7 @@ class TestInvalidGrant:
         renew.renew_now(connection.id)
         sent = len(local_provider.log(endpoint="token"))
         assert renew.renew_now(connection.id) is Outcome.BUSY
-        assert sweep.claim_due() == []
+        assert claim_due() == []
         assert len(local_provider.log(endpoint="token")) == sent
 
     def test_a_provider_that_says_it_once_by_mistake_costs_nothing(self, connect, local_provider):
@@ -115,6 +116,7 @@ class TestFaultsOfOthers:
         assert set(Connection.objects.values_list("state", flat=True)) == {"connected"}
         assert OutboxEvent.objects.filter(type="registration.incident").count() == 1
         local_provider.update_client(client_secret="sandbox secret: 100% +/& ä")
+        trying.try_now(first.registration, actor=people.STAFF)
         assert renew.renew_now(first.id) is Outcome.RENEWED
         assert OutboxEvent.objects.filter(type="registration.healed").count() == 1
 

@@ -169,8 +169,23 @@ def test_one_time_or_re_use_is_the_registrations_fact(registry, parameters, rota
     assert (traits.refresh_token_rotation, traits.grace_seconds, traits.reuse_kills_family) == (rotation, grace, True)
 
 
+def test_how_long_refresh_tokens_live_is_the_registrations_fact(registry):
+    unknown = registry.get("visma-net-erp").traits(registration("visma-net-erp"))
+    assert (unknown.refresh_token_lifetime_days, unknown.refresh_token_idle_days) == (None, None)
+    days = {"refresh_token_lifetime_days": "365", "refresh_token_idle_days": "30"}
+    known = registry.get("visma-net-erp").traits(registration("visma-net-erp", parameters=days))
+    assert (known.refresh_token_lifetime_days, known.refresh_token_idle_days) == (365, 30)
+
+
 @pytest.mark.parametrize(
-    "parameters", [{"refresh_token_rotation": "sometimes"}, {"grace_seconds": "61"}, {"grace_seconds": "-1"}]
+    "parameters",
+    [
+        {"refresh_token_rotation": "sometimes"},
+        {"grace_seconds": "61"},
+        {"grace_seconds": "-1"},
+        {"refresh_token_idle_days": "0"},
+        {"refresh_token_lifetime_days": "never"},
+    ],
 )
 def test_what_the_portal_does_not_offer_is_refused(registry, parameters):
     with pytest.raises(RequestRefused) as caught:

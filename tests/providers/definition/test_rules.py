@@ -52,7 +52,6 @@ def test_a_plain_definition_keeps_the_rules(definition):
         ({"default_scopes": ("unheard-of",)}, "default_scopes"),
         ({"traits": Traits(refresh_token_rotation="always")}, "traits.refresh_token_rotation"),
         ({"traits": Traits(evidence={"mood": EVIDENCE})}, "traits.evidence.mood"),
-        ({"traits": Traits(grace_seconds=-1, evidence={"grace_seconds": EVIDENCE})}, "traits"),
         (
             {"external_account": ExternalAccountLookup(endpoint="{api_base_url}/{x}", subject_path="id")},
             "external_account.endpoint",

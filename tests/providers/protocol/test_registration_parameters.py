@@ -100,3 +100,16 @@ def test_a_field_named_like_a_trait_is_that_trait(definition):
     with pytest.raises(RequestRefused) as caught:
         traits_with(usual, {"grace_seconds": "soon"})
     assert caught.value.field == "parameters.grace_seconds"
+
+
+def test_traits_that_cannot_be_together_are_not_registered(definition, registration):
+    fields = tuple(
+        RegistrationField(name=name, label=name, optional=True)
+        for name in ("refresh_token_idle_days", "refresh_token_lifetime_days")
+    )
+    ours = replace(definition, registration_fields=fields)
+    good = with_(registration, parameters={"refresh_token_idle_days": "30", "refresh_token_lifetime_days": "365"})
+    check_registration(ours, good)
+    with pytest.raises(RequestRefused) as caught:
+        check_registration(ours, with_(good, parameters={**good.parameters, "refresh_token_idle_days": "366"}))
+    assert caught.value.field == "parameters.refresh_token_idle_days"

@@ -117,7 +117,7 @@ def check(definition: ProviderDefinition, form: bool, response: HttpResponse) ->
         assert json.dumps(dict(result.extras)).isascii()
     if isinstance(result, GrantRejected):
         assert b"invalid_grant" in response.body
-        assert response.status < 500
-        assert response.status != 429
+        assert 400 <= response.status < 500
+        assert response.status not in (408, 429)
     if isinstance(result, ProviderUnavailable) and result.retry_after is not None:
         assert 0 <= result.retry_after <= 86400
