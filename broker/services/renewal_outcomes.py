@@ -29,7 +29,8 @@ from tenants.querysets.slots import Claim
 
 logger = logging.getLogger(__name__)
 _CONFIG_RETRY_SECONDS = 3600.0
-_CLIENT_RETRY_SECONDS = 300.0
+# The registration's gate keeps it from being asked in vain; once that is open, nobody should wait for long.
+_CLIENT_RETRY_SECONDS = 60.0
 # How long a connection waits whose registration is suspected in its place.
 _HELD_SECONDS = 60.0
 _DEGRADED_AFTER_ATTEMPTS = 2

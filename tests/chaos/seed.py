@@ -29,14 +29,6 @@ def registration(client_id: str = CLIENT_ID) -> ClientRegistration:
     )
 
 
-def registrations(site: Site, count: int) -> list[ClientRegistration]:
-    """Return several, each of a client of its own that the sandbox has known only now."""
-    names = [f"client-{number}" for number in range(count)]
-    for name in names:
-        site.sandbox.create_client(client_id=name, client_secret=CLIENT_SECRET)
-    return [registration(name) for name in names]
-
-
 def tenants(count: int, prefix: str = "tenant") -> list[Tenant]:
     return [register.create_tenant(f"{prefix}-{n}", name=f"Tenant {n}", actor=STAFF) for n in range(count)]
 

@@ -12,9 +12,8 @@ from tests.chaos.site import Site
 from tests.chaos.table import Row
 
 LIFE = 8
-# Many losses at once look like a provider that refuses everybody: it is given a minute to come to its senses.
 SETTLE_SECONDS = 200.0
-WITHDRAWN, REGISTRATIONS = 3, 20
+WITHDRAWN = 3
 WORKERS = ("one", "two", "three")
 
 
@@ -55,9 +54,8 @@ def _killed(ground: Ground, full: bool, *, grace: int) -> Row:
 
 
 def _connections(site: Site, count: int) -> list[UUID]:
-    """Of many registrations: a loss that could not be helped shall not make one of them look as if it refused all."""
-    owners, many = seed.tenants(5), seed.registrations(site, REGISTRATIONS)
-    return [one for through in many for one in seed.connections(site, through, owners, count // REGISTRATIONS)]
+    """All of one registration: many losses of ours at once must not make the provider look as if it refused all."""
+    return seed.connections(site, seed.registration(), seed.tenants(5), count)
 
 
 def _withdrawn(site: Site) -> set[str]:
