@@ -1,9 +1,11 @@
 """What callers are told: a stable code, an HTTP status, whose turn it is. docs/errors.md lists them all.
 
 BrokerError
-├── Unauthenticated, Forbidden                                  the caller's operator
+├── Unauthenticated, Forbidden, SourceNotAllowed                the caller's operator
+├── RateLimited, CallerThrottled                                the caller's developer, or its operator
+├── IdempotencyKeyReused, IdempotentRequestAtWork               the caller's developer
 ├── InvalidRequest, BodyTooLarge, MethodNotAllowed              the caller's developer
-├── NotFound: connection, tenant, provider, session             the caller's developer
+├── NotFound: connection, tenant, provider, session, webhook endpoint, delivery    the caller's developer
 ├── RequestRefused, InvalidScope                                the caller's developer
 ├── ConnectionAmbiguous, MinTtlUnattainable, ReturnUrlNotAllowed, ProviderNotAvailable, OperationUnsupported
 ├── ReauthorizationRequired, ConnectionPending                  the customer
@@ -64,6 +66,26 @@ class Forbidden(BrokerError):
     action = "ask_operators"
 
 
+class SourceNotAllowed(Forbidden):
+    code = "source_not_allowed"
+    title = "This API key may not be used from there"
+
+
+class RateLimited(BrokerError):
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+    retryable = True
+    action = "retry"
+
+
+class CallerThrottled(BrokerError):
+    code = "caller_throttled"
+    status = 429
+    title = "This API key read more connections than it usually does"
+    action = "ask_operators"
+
+
 class InvalidRequest(BrokerError):
     code = "invalid_request"
     status = 400
@@ -75,6 +97,26 @@ class BodyTooLarge(InvalidRequest):
     code = "body_too_large"
     status = 413
     title = "The request body is too large"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    code = "idempotency_key_reused"
+    status = 422
+    title = "This Idempotency-Key came with another request before"
+
+
+class IdempotentRequestAtWork(BrokerError):
+    code = "idempotent_request_at_work"
+    status = 409
+    title = "The request with this Idempotency-Key is still at work"
+    retryable = True
+    action = "retry"
+
+
+class WebhookTargetRefused(InvalidRequest):
+    code = "webhook_target_refused"
+    status = 422
+    title = "Events are not sent to that address"
 
 
 class MethodNotAllowed(InvalidRequest):
@@ -107,6 +149,20 @@ class ConnectSessionNotFound(BrokerError):
     code = "connect_session_not_found"
     status = 404
     title = "There is no such connect session"
+    action = "fix_request"
+
+
+class WebhookEndpointNotFound(BrokerError):
+    code = "webhook_endpoint_not_found"
+    status = 404
+    title = "There is no such webhook endpoint"
+    action = "fix_request"
+
+
+class WebhookDeliveryNotFound(BrokerError):
+    code = "webhook_delivery_not_found"
+    status = 404
+    title = "There is no such delivery"
     action = "fix_request"
 
 

@@ -3,9 +3,10 @@
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 
+from broker.api.source import source_of
 from broker.errors import InvalidRequest
-from broker.services import callers
-from broker.services.callers import Grant
+from broker.services import callers, policy
+from broker.services.policy import Grant
 from tenants.models import Operation
 
 
@@ -17,8 +18,8 @@ class ApiKeyAuth:
         self.openapi_security_schema = {"type": "http", "scheme": "bearer", "bearerFormat": "brk_..."}
 
     def __call__(self, request: HttpRequest) -> Grant:
-        grant = callers.authenticate(callers.parse(request.META.get("HTTP_AUTHORIZATION")))
-        callers.may(grant, self.operation.value)
+        grant = callers.authenticate(callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META)))
+        policy.may(grant, self.operation.value)
         refuse_odd_query(request)
         refuse_unread_body(request)
         return grant

@@ -11,6 +11,7 @@ from broker.api import problems
 from broker.api.authentication import refuse_unread_body
 from broker.api.hot import answer, name_of, query, uuid_of, wait_of
 from broker.api.parsing import strict_json
+from broker.api.source import source_of
 from broker.errors import BodyTooLarge, BrokerError, InvalidRequest
 from broker.services import callers, headers
 from broker.services.issue import Wanted
@@ -47,7 +48,7 @@ def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> 
     if request.method != "POST":
         return problems.method_not_allowed("POST")
     try:
-        presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"))
+        presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META))
         named = named._replace(label=query(request, parameters).get("label"))
         find = partial(hand_out.for_headers, named=named)
         wanted = Wanted(wait_seconds=wait_of(request))

@@ -5,8 +5,8 @@ from django.http import HttpRequest
 from broker.api.hot import uuid_of
 from broker.api.schemas import Problem
 from broker.errors import ConnectionNotFound, TenantNotFound
-from broker.services import callers, register
-from broker.services.callers import Grant
+from broker.services import policy, register
+from broker.services.policy import Grant
 from tenants.models import Connection, Tenant
 
 PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 410, 413, 422, 423, 500, 502, 503), Problem)
@@ -30,7 +30,7 @@ def connection_of(grant: Grant, connection_id: str, *, tenant: Tenant | None = N
     """Return the connection with tenant, registration, credential and slot. Raises ConnectionNotFound."""
     rows = Connection.objects.select_related("tenant", "registration", "credential", "slot")
     row = rows.for_tenants(grant.tenant_ids).filter(pk=uuid_of(connection_id)).first()
-    if row is None or not callers.may_see(grant, tenant_id=row.tenant_id, provider_id=row.provider_id):
+    if row is None or not policy.may_see(grant, tenant_id=row.tenant_id, provider_id=row.provider_id):
         raise ConnectionNotFound()
     if tenant is not None and row.tenant_id != tenant.id:
         raise ConnectionNotFound()

@@ -22,7 +22,7 @@ from broker.api.schemas import (
     Disconnected,
 )
 from broker.errors import BodyTooLarge, BrokerError, ConnectSessionNotFound, InvalidRequest
-from broker.services import callers, revoke, sessions
+from broker.services import policy, revoke, sessions
 from tenants import audit
 from tenants.models import Connection, ConnectSession, Operation, State
 
@@ -52,7 +52,7 @@ def create_connect_session(request: HttpRequest, body: ConnectSessionIn) -> Stat
     grant = grant_of(request)
     tenant = tenant_of(grant, body.tenant)
     for provider_id in body.providers:
-        if not callers.may_see(grant, tenant_id=tenant.id, provider_id=provider_id):
+        if not policy.may_see(grant, tenant_id=tenant.id, provider_id=provider_id):
             raise InvalidRequest("providers: this API key does not serve one of them")
     repaired = connection_of(grant, str(body.connection), tenant=tenant) if body.connection else None
     if repaired and body.providers != [repaired.provider_id]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from broker.api import problems
 from broker.api.hot import answer, name_of, query, uuid_of, wait_of
+from broker.api.source import source_of
 from broker.errors import BrokerError, InvalidRequest
 from broker.services import callers, issue, scoped
 from broker.services.issue import IssuedToken, Wanted
@@ -40,7 +41,7 @@ def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> 
 
 
 def _issued(request: HttpRequest, named: Named, given: dict[str, str]) -> IssuedToken:
-    presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"))
+    presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META))
     named = named._replace(label=given.get("label"))
     wanted = Wanted(_min_ttl(given), wait_of(request))
     if "scope" in given:

@@ -1,4 +1,4 @@
-"""Who calls, and what they may do: API keys, and the one function that decides. Default deny."""
+"""Who calls: API keys, and whoever stands for one. What they may do is for `policy`."""
 
 import hashlib
 import hmac
@@ -7,15 +7,14 @@ import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from broker.errors import Forbidden, Unauthenticated
+from broker.errors import Unauthenticated
+from broker.services.policy import Grant
 from tenants.models import ApiKey, Caller
-from tenants.querysets.hand_out import HandOut
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_ID_LENGTH, _SECRET_LENGTH = 12, 43
@@ -26,21 +25,14 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PresentedKey:
-    """A key as a request carries it, its form and checksum right, nothing else known yet."""
+    """A key as a request carries it, its form and checksum right, nothing else known yet.
+
+    Shape:  source is the address that the request came from, empty where there is none (a unix socket, a command).
+    """
 
     key_id: str
     secret_hash: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """What an authenticated caller may do. tenant_ids None: every tenant. providers empty: every provider."""
-
-    caller_id: UUID
-    caller_name: str
-    operations: frozenset[str]
-    providers: frozenset[str]
-    tenant_ids: frozenset[UUID] | None
+    source: str = ""
 
 
 def create_key(caller: Caller, *, expires_days: int) -> tuple[ApiKey, str]:
@@ -57,7 +49,7 @@ def create_key(caller: Caller, *, expires_days: int) -> tuple[ApiKey, str]:
     return row, f"{body}_{zlib.crc32(body.encode()):08x}"
 
 
-def parse(authorization: str | None) -> PresentedKey:
+def parse(authorization: str | None, source: str = "") -> PresentedKey:
     """Read `Authorization: Bearer brk_...`. Raises Unauthenticated; a mistyped key costs no query."""
     scheme, _, value = (authorization or "").partition(" ")
     form = _FORM.fullmatch(value.strip()) if scheme.lower() == "bearer" else None
@@ -67,7 +59,7 @@ def parse(authorization: str | None) -> PresentedKey:
     body = f"brk_{environment}_{key_id}_{secret}"
     if f"{zlib.crc32(body.encode()):08x}" != checksum or environment != settings.BROKER_ENVIRONMENT:
         raise Unauthenticated("this is not an API key of this broker")
-    return PresentedKey(key_id, _hash(secret))
+    return PresentedKey(key_id, _hash(secret), source)
 
 
 def authenticate(presented: PresentedKey) -> Grant:
@@ -82,37 +74,12 @@ def authenticate(presented: PresentedKey) -> Grant:
     return Grant(
         caller_id=caller.id,
         caller_name=caller.name,
+        key_id=row.key_id,
         operations=frozenset(caller.operations),
         providers=frozenset(caller.providers),
         tenant_ids=tenant_ids,
+        source=presented.source,
     )
-
-
-def check_hand_out(presented: PresentedKey, row: HandOut | None) -> Grant:
-    """As authenticate, from the token path's one query; tenant_ids holds the row's tenant when that is allowed."""
-    stored = bytes(row.secret_hash) if row else bytes(32)
-    right = hmac.compare_digest(stored, presented.secret_hash)
-    if row is None or not right or not row.key_usable:
-        raise Unauthenticated()
-    return Grant(
-        caller_id=row.caller_id,
-        caller_name=row.caller_name,
-        operations=frozenset(row.operations),
-        providers=frozenset(row.providers),
-        tenant_ids=frozenset((row.tenant_id,)) if row.tenant_allowed else frozenset(),
-    )
-
-
-def may(grant: Grant, operation: str) -> None:
-    """Raises Forbidden unless the operation is on the caller's list."""
-    if operation not in grant.operations:
-        raise Forbidden(f"this API key lacks the operation {operation}")
-
-
-def may_see(grant: Grant, *, tenant_id: UUID, provider_id: str) -> bool:
-    """Tell whether a tenant's connection at a provider exists for this caller; if not, it looks absent."""
-    tenant_seen = grant.tenant_ids is None or tenant_id in grant.tenant_ids
-    return tenant_seen and (not grant.providers or provider_id in grant.providers)
 
 
 def note_use(key_ids: set[str]) -> None:

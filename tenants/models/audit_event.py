@@ -21,6 +21,7 @@ class AuditEvent(models.Model):
     actor_kind = models.CharField(max_length=10, choices=Actor.choices)
     actor = models.CharField(max_length=150, blank=True)
     action = models.CharField(max_length=60)
+    source = models.CharField(max_length=45, blank=True, default="", db_default="")
     detail = models.JSONField(default=dict)
 
     class Meta:
@@ -44,18 +45,53 @@ class AuditEvent(models.Model):
 
 
 class IssueCount(models.Model):
-    """How often a caller read a connection's credential in one hour: counted, not one row a read."""
+    """How often a key read one version of a connection's credential in one hour, and from where.
+
+    Counted, not one row a read. fingerprint is a keyed hash of what was handed out: it tells two tokens apart, and a
+    token that is found somewhere can be matched, but nothing leads back to it.
+    """
 
     connection_id = models.UUIDField()
     tenant_id = models.UUIDField()
     caller_id = models.UUIDField()
+    key_id = models.CharField(max_length=40, default="", db_default="")
+    source = models.CharField(max_length=45, default="", db_default="")
+    version = models.BigIntegerField()
+    fingerprint = models.BinaryField(null=True)
     hour = models.DateTimeField()
     reads = models.BigIntegerField()
-    last_version = models.BigIntegerField()
+    first_at = models.DateTimeField(db_default=Now())
     last_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection_id", "caller_id", "hour"], name="one_count_an_hour")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection_id", "caller_id", "hour", "key_id", "source", "version"], name="one_count_an_hour"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["key_id", "hour"], name="reads_by_key"),
+            models.Index(fields=["tenant_id", "hour"], name="reads_of_tenant"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reads} reads of {self.connection_id}"
+
+
+class AuditDay(models.Model):
+    """One day (UTC) of the audit log, closed: a keyed hash over its events and reads and over the day before.
+
+    Append only as the events are. Whoever changes, adds or takes away a row of a closed day, or a day, is found out
+    by the command verify_audit unless they also hold the key.
+    """
+
+    day = models.DateField(primary_key=True)
+    events = models.BigIntegerField()
+    reads = models.BigIntegerField()
+    previous = models.BinaryField()
+    digest = models.BinaryField()
+    key_version = models.CharField(max_length=32)
+    sealed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"audit of {self.day}"

@@ -80,6 +80,7 @@ class Connection(models.Model):
         indexes = [
             models.Index(fields=["tenant", "provider_id"], name="connection_by_provider"),
             models.Index(fields=["created_at", "id"], name="connection_pages"),
+            models.Index(fields=["tenant", "created_at", "id"], name="connection_tenant_pages"),
             models.Index(fields=["external_subject"], name="connection_by_account"),
             models.Index(fields=["state"], condition=~Q(state="connected"), name="connection_in_trouble"),
         ]

@@ -7,10 +7,10 @@ from django.db import connection
 
 _ADD = """
     INSERT INTO tenants_issuecount AS c
-        (connection_id, tenant_id, caller_id, hour, reads, last_version, last_at)
+        (connection_id, tenant_id, caller_id, hour, reads, version, last_at)
     VALUES (%s, %s, %s, date_trunc('hour', now()), %s, %s, now())
-    ON CONFLICT (connection_id, caller_id, hour) DO UPDATE
-    SET reads = c.reads + excluded.reads, last_version = excluded.last_version, last_at = excluded.last_at
+    ON CONFLICT (connection_id, caller_id, hour, key_id, source, version) DO UPDATE
+    SET reads = c.reads + excluded.reads, last_at = excluded.last_at
 """
 
 
