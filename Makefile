@@ -14,7 +14,7 @@ LOCK := UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile -q --universal -
 # Two at a time: the suite starts servers and browsers of its own.
 PYTEST_WORKERS ?= 2
 
-.PHONY: help run demo test test-tools chaos bench bench-renew lint types house lock clean
+.PHONY: help run demo test test-tools chaos fuzz bench bench-renew lint types house lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -28,11 +28,14 @@ demo: .venv/.run ## connect, fetch, renew, break, repair, disconnect: unattended
 test: .venv/.test lint types house test-tools ## everything that has to pass before a commit
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-test-tools: .venv/.test ## Chromium and the Node peers that tests use
+test-tools: .venv/.test ## Chromium, nginx and the Node peers that tests use
 	@$(BIN)/python -m tests.tools
 
 chaos: .venv/.test ## kill, cut off and mislead the broker, and see that nothing is lost; CHAOS_ARGS=--full takes an hour
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+fuzz: .venv/.test ## thousands of requests to every operation of the API; FUZZ_ARGS="--examples 200" is shorter
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench: .venv/.test ## measure the token path against the floor of the same stack
 	@$(BIN)/python -m bench

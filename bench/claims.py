@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.db import connection as database
 
-from bench.__main__ import Stack
+from bench.stack import Stack
 
 ASKED_RATIO, ASKED_MS = 1.5, 5.0
 CLAIM, LEASE_SECONDS = 50, 30

@@ -30,10 +30,12 @@ Post = Callable[[], object]
 
 
 def door(url: str, tls: ssl.SSLContext | None) -> Post:
-    from providers.outbound import Outbound  # noqa: PLC0415  only what is measured is loaded
+    from providers.messages import HttpRequest  # noqa: PLC0415  only what is measured is loaded
+    from providers.outbound import Outbound  # noqa: PLC0415
 
     outbound = Outbound(allow_loopback=True, ssl_context=tls)
-    return lambda: outbound.post_form(url, FIELDS, BASIC).status
+    request = HttpRequest(method="POST", url=url, endpoint="token", fields=FIELDS, headers=BASIC)
+    return lambda: outbound.send(request).status
 
 
 def httpcore2_pool(url: str, tls: ssl.SSLContext | None) -> Post:

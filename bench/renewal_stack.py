@@ -1,46 +1,25 @@
 """What renewing is measured on: PostgreSQL, Valkey, a sandbox that answers late, workers and beat as in production."""
 
-import os
 import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 
 import httpx2
 from django.db import connection as database
 from django.utils import timezone
 
-from bench import load
-from bench.__main__ import Stack, free_port
+from bench import catalogue
+from bench.catalogue import PROVIDER
+from bench.stack import Stack, free_port
 from embedded.processes import Child
 
-PROVIDER, CLIENT_ID, SECRET, USER = "bench", "sandbox-client", "bench-secret", "anna@acme.example"
+CLIENT_ID, SECRET, USER = "sandbox-client", "bench-secret", "anna@acme.example"
 LATENCY_SECONDS = 0.2
 SCOPES = ("ea:api", "ea:sales_readonly", "offline_access")
 _DATABASE_BATCH = 5000
-# As eAccounting, whose refresh tokens rotate without grace, but for its rate limit: it would be what is measured.
-_CATALOGUE = """
-id = "bench"
-based_on = "visma-eaccounting"
-display_name = "Bench"
-documentation = "https://provider.example/docs"
-verified_on = 2026-11-21
-
-[environments.local]
-issuer = "{url}"
-authorization_endpoint = "{url}/connect/authorize"
-token_endpoint = "{url}/connect/token"
-api_base_url = "{url}/v2"
-
-[traits]
-rate_limit_requests_per_minute = 100000
-[traits.evidence.rate_limit_requests_per_minute]
-source = "made up"
-read_on = 2026-11-21
-"""
 
 
 class RenewalStack(Stack):
@@ -49,40 +28,20 @@ class RenewalStack(Stack):
     def start(self) -> None:
         """Start the servers and the sandbox, and migrate."""
         self.sandbox = self._start_sandbox()
-        catalogue = self.folder / "catalogue"
-        catalogue.mkdir()
-        (catalogue / f"{PROVIDER}.toml").write_text(_CATALOGUE.format(url=self.sandbox_url))
-        os.environ["CATALOGUE_DIRECTORY"] = str(catalogue)
-        os.environ["ESCROW_DIRECTORY"] = str(self.folder / "escrow")
+        catalogue.write(self.folder, self.sandbox_url)
         super().start()
 
     def _start_sandbox(self) -> Child:
         self.sandbox_url = f"http://127.0.0.1:{free_port()}"
         port, told = self.sandbox_url.rpartition(":")[2], self.folder / "sandbox.ready"
-        command = [
-            sys.executable,
-            "-m",
-            "sandbox",
-            "--port",
-            port,
-            "--client-secret",
-            SECRET,
-            "--ready-file",
-            str(told),
-        ]
-        child = self.processes.start("sandbox", command)
+        command = [sys.executable, "-m", "sandbox", "--port", port, "--client-secret", SECRET]
+        child = self.processes.start("sandbox", [*command, "--ready-file", str(told)])
         deadline = time.monotonic() + 30
         while not told.exists():
             if time.monotonic() > deadline or not child.running:
                 raise SystemExit(f"the sandbox did not start: {child.output()}")
             time.sleep(0.05)
         return child
-
-    def servers(self, program: str) -> list[int]:
-        """The processes that run this program and were started by us directly."""
-        ours = load.descendants(os.getpid())
-        named = [pid for pid in ours if program in Path(f"/proc/{pid}/comm").read_text()]
-        return [pid for pid in named if load.parent(pid) not in named]
 
     def control(self, method: str, path: str, body: object = None) -> dict[str, object]:
         """One request to the sandbox's control API."""
@@ -99,31 +58,6 @@ class RenewalStack(Stack):
     def last_request(self) -> int:
         """How many requests the sandbox has seen."""
         return int(str(self.control("GET", f"log?since={10**15}")["last_number"]))
-
-    def start_workers(self, count: int, *, profile: Path | None = None) -> list[Child]:
-        """Workers as docs/runbook.md starts them, and beat; with a profile, workers that write down where time goes."""
-        celery = (
-            [sys.executable, "-m", "celery"]
-            if profile is None
-            else [sys.executable, "-m", "bench.profiled", str(profile)]
-        )
-        command = [*celery, "-A", "broker.celery:app", "worker", "--pool", "threads", "--concurrency", "8"]
-        command += ["--loglevel", "INFO"]
-        beat = [sys.executable, "-m", "celery", "-A", "broker.celery:app", "beat", "--loglevel", "INFO"]
-        beat += ["--schedule", str(self.folder / "beat")]
-        self.beat = self.processes.start("beat", beat, environment=os.environ)
-        return [
-            self.processes.start(f"worker-{n}", [*command, "--hostname", f"bench{n}@%h"], environment=os.environ)
-            for n in range(count)
-        ]
-
-    def end(self, children: Sequence[Child]) -> None:
-        """Ask workers to finish what is out, and wait for them and beat."""
-        for child in [*children, self.beat]:
-            child.process.terminate()
-        for child in [*children, self.beat]:
-            child.process.wait(60)
-            self.processes.forget(child)
 
 
 def add_connections(tokens: Sequence[str]) -> None:

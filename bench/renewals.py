@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import floor, load
+from bench import floor, load, table
 from bench.renewal_stack import LATENCY_SECONDS, SECRET, RenewalStack, add_connections, renewed_since
 from embedded.processes import Child
 
@@ -79,7 +79,7 @@ def _run(stack: RenewalStack, arguments: argparse.Namespace) -> tuple[bool, dict
         _print(str(number + 1), windows[-1])
     stack.end(workers)
     reused = len(stack.control("GET", "log?decision=reuse_detected")["entries"])  # type: ignore[arg-type]
-    costs, slope = _costs(stack), _slope(sizes)
+    costs, slope = _costs(stack), table.slope(sizes)
     met = _say(_verdicts(windows, slope, least, reused))
     found = {"windows": [asdict(one) for one in windows], "floor": asdict(least), "worker_cpu_ms": costs}
     return met, {**found, "memory_mb_a_minute": slope, "reused": reused}
@@ -123,15 +123,6 @@ def _spent(stack: RenewalStack, workers: list[Child]) -> dict[str, float]:
         "valkey": sum(load.tree_cpu_seconds(pid) for pid in stack.servers("valkey")),
         "sandbox": load.tree_cpu_seconds(stack.sandbox.process.pid),
     }
-
-
-def _slope(sizes: list[tuple[float, float]]) -> float:
-    """MB a minute, by least squares over the later half: the first fills caches and pools."""
-    later = sizes[len(sizes) // 2 :]
-    times, values = [at for at, _ in later], [size for _, size in later]
-    middle, mean = sum(times) / len(times), sum(values) / len(values)
-    spread = sum((at - middle) ** 2 for at in times)
-    return 60 * sum((at - middle) * (size - mean) for at, size in later) / spread if spread else 0.0
 
 
 def _costs(stack: RenewalStack) -> dict[str, float]:

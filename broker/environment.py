@@ -4,6 +4,7 @@ django-environ takes `$NAME` for another variable, `maybe` for false and `1e3` f
 could not read. Here a bad value is refused in a sentence that names the variable alone.
 """
 
+import ipaddress
 import math
 import warnings
 from typing import Any, NoReturn
@@ -81,6 +82,14 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # the package ha
             refuse(f"{var} must be a postgres:// address: PostgreSQL is the only supported database")
         config["HOST"] = unquote(config["HOST"])
         return config
+
+    def networks(self, var: str) -> list[str]:
+        """Return a list of address ranges, each good for `ipaddress`."""
+        found: list[str] = self(var)
+        try:
+            return [str(ipaddress.ip_network(each)) for each in found]
+        except ValueError:
+            refuse(f"{var} must be address ranges such as 10.20.0.0/16, with commas between them")
 
     def celery_broker(self, var: str) -> str:
         """Return Celery's form of a Redis address: `unix:///path?db=1` is its `redis+socket:///path?virtual_host=1`."""

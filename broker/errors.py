@@ -3,7 +3,7 @@
 BrokerError
 ├── Unauthenticated, Forbidden, SourceNotAllowed                the caller's operator
 ├── RateLimited, CallerThrottled                                the caller's developer, or its operator
-├── IdempotencyKeyReused, IdempotentRequestAtWork               the caller's developer
+├── IdempotencyKeyReused, IdempotentRequestAtWork, WebhookTargetRefused    the caller's developer
 ├── InvalidRequest, BodyTooLarge, MethodNotAllowed              the caller's developer
 ├── NotFound: connection, tenant, provider, session, webhook endpoint, delivery    the caller's developer
 ├── RequestRefused, InvalidScope                                the caller's developer
@@ -11,7 +11,7 @@ BrokerError
 ├── ReauthorizationRequired, ConnectionPending                  the customer
 ├── RightMissing, AccountUnverified                             the customer, in the provider's own program
 ├── ConnectionDisconnected, ConnectionSuspended                 the customer, or staff
-├── RenewalInProgress, ProviderUnavailableNow                   nobody: try again later
+├── RenewalInProgress, ProviderUnavailableNow, IssuerUnavailable    nobody: try again later
 ├── RegistrationRejected, ProviderResponseUnusable              staff
 └── StorageFault, InternalError                                 operators
 """
@@ -43,6 +43,18 @@ class BrokerError(Exception):
         self.extra = extra or {}
 
 
+class _Absent:
+    status, action = 404, "fix_request"
+
+
+class _Unfit:
+    status, action = 422, "fix_request"
+
+
+class _Later:
+    retryable, action = True, "retry"
+
+
 class InternalError(BrokerError):
     """A fault of ours that nothing else describes."""
 
@@ -59,6 +71,12 @@ class Unauthenticated(BrokerError):
     action = "fix_request"
 
 
+class IssuerUnavailable(_Later, BrokerError):
+    code = "issuer_unavailable"
+    status = 503
+    title = "The keys of the token's issuer cannot be fetched now"
+
+
 class Forbidden(BrokerError):
     code = "forbidden"
     status = 403
@@ -71,12 +89,10 @@ class SourceNotAllowed(Forbidden):
     title = "This API key may not be used from there"
 
 
-class RateLimited(BrokerError):
+class RateLimited(_Later, BrokerError):
     code = "rate_limited"
     status = 429
     title = "Too many requests"
-    retryable = True
-    action = "retry"
 
 
 class CallerThrottled(BrokerError):
@@ -105,12 +121,10 @@ class IdempotencyKeyReused(InvalidRequest):
     title = "This Idempotency-Key came with another request before"
 
 
-class IdempotentRequestAtWork(BrokerError):
+class IdempotentRequestAtWork(_Later, BrokerError):
     code = "idempotent_request_at_work"
     status = 409
     title = "The request with this Idempotency-Key is still at work"
-    retryable = True
-    action = "retry"
 
 
 class WebhookTargetRefused(InvalidRequest):
@@ -131,39 +145,29 @@ class RouteNotFound(InvalidRequest):
     title = "There is nothing at this address"
 
 
-class ConnectionNotFound(BrokerError):
+class ConnectionNotFound(_Absent, BrokerError):
     code = "connection_not_found"
-    status = 404
     title = "There is no such connection"
-    action = "fix_request"
 
 
-class TenantNotFound(BrokerError):
+class TenantNotFound(_Absent, BrokerError):
     code = "tenant_not_found"
-    status = 404
     title = "There is no such tenant"
-    action = "fix_request"
 
 
-class ConnectSessionNotFound(BrokerError):
+class ConnectSessionNotFound(_Absent, BrokerError):
     code = "connect_session_not_found"
-    status = 404
     title = "There is no such connect session"
-    action = "fix_request"
 
 
-class WebhookEndpointNotFound(BrokerError):
+class WebhookEndpointNotFound(_Absent, BrokerError):
     code = "webhook_endpoint_not_found"
-    status = 404
     title = "There is no such webhook endpoint"
-    action = "fix_request"
 
 
-class WebhookDeliveryNotFound(BrokerError):
+class WebhookDeliveryNotFound(_Absent, BrokerError):
     code = "webhook_delivery_not_found"
-    status = 404
     title = "There is no such delivery"
-    action = "fix_request"
 
 
 class ProviderNotAvailable(BrokerError):
@@ -173,11 +177,9 @@ class ProviderNotAvailable(BrokerError):
     action = "ask_operators"
 
 
-class ReturnUrlNotAllowed(BrokerError):
+class ReturnUrlNotAllowed(_Unfit, BrokerError):
     code = "return_url_not_allowed"
-    status = 422
     title = "The return URL is not on the tenant's list"
-    action = "fix_request"
 
 
 class ConnectionAmbiguous(BrokerError):
@@ -187,32 +189,24 @@ class ConnectionAmbiguous(BrokerError):
     action = "fix_request"
 
 
-class MinTtlUnattainable(BrokerError):
+class MinTtlUnattainable(_Unfit, BrokerError):
     code = "min_ttl_unattainable"
-    status = 422
     title = "The provider's tokens do not live that long"
-    action = "fix_request"
 
 
-class OperationUnsupported(BrokerError):
+class OperationUnsupported(_Unfit, BrokerError):
     code = "unsupported_operation"
-    status = 422
     title = "This provider cannot do that"
-    action = "fix_request"
 
 
-class RequestRefused(BrokerError):
+class RequestRefused(_Unfit, BrokerError):
     code = "request_refused"
-    status = 422
     title = "Headers for this request are not given"
-    action = "fix_request"
 
 
-class InvalidScope(BrokerError):
+class InvalidScope(_Unfit, BrokerError):
     code = "invalid_scope"
-    status = 422
     title = "There is no token for these scopes"
-    action = "fix_request"
 
 
 class ReauthorizationRequired(BrokerError):
@@ -257,20 +251,16 @@ class ConnectionSuspended(BrokerError):
     action = "ask_operators"
 
 
-class RenewalInProgress(BrokerError):
+class RenewalInProgress(_Later, BrokerError):
     code = "renewal_in_progress"
     status = 503
     title = "The token is being renewed right now"
-    retryable = True
-    action = "retry"
 
 
-class ProviderUnavailableNow(BrokerError):
+class ProviderUnavailableNow(_Later, BrokerError):
     code = "provider_unavailable"
     status = 503
     title = "The provider does not answer as it should"
-    retryable = True
-    action = "retry"
 
 
 class RegistrationRejected(BrokerError):
@@ -281,12 +271,10 @@ class RegistrationRejected(BrokerError):
     action = "contact_operators"
 
 
-class ProviderResponseUnusable(BrokerError):
+class ProviderResponseUnusable(_Later, BrokerError):
     code = "provider_response_malformed"
     status = 502
     title = "The provider answered something that cannot be used"
-    retryable = True
-    action = "retry"
 
 
 # Pages for customers are told apart by the same codes, so that support can ask for them.

@@ -16,6 +16,10 @@ FIELDS = (
     "registration_id",
     "provider_id",
     "caller",
+    "key_id",
+    "operation",
+    "code",
+    "source",
     "version",
     "fence",
     "failure",
@@ -27,6 +31,8 @@ FIELDS = (
     "reason",
     "state",
     "action",
+    "day",
+    "digest",
 )
 # Where a name can begin: not inside a word, but right after an encoded `?` or `&`.
 _BEGIN = r"(?:(?<![A-Za-z0-9_-])|(?<=%3F)|(?<=%26))"

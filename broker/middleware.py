@@ -15,9 +15,14 @@ from django.middleware.locale import LocaleMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from broker.api import problems
+from broker.services import rate_limits
 
 API_PREFIX = "/v1/"
 Next = Callable[[HttpRequest], HttpResponseBase]
+
+
+def _of_the_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(API_PREFIX) or request.path_info == API_PREFIX.rstrip("/")
 
 
 class _PagesOnly:
@@ -26,7 +31,7 @@ class _PagesOnly:
     get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path_info.startswith(API_PREFIX):
+        if _of_the_api(request):
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc]
 
@@ -53,7 +58,7 @@ class PageCsrf(_PagesOnly, CsrfViewMiddleware):
         callback_args: tuple[Any, ...],
         callback_kwargs: dict[str, Any],
     ) -> HttpResponseForbidden | None:
-        if request.path_info.startswith(API_PREFIX):
+        if _of_the_api(request):
             return None
         return super().process_view(request, callback, callback_args, callback_kwargs)
 
@@ -74,7 +79,8 @@ def response_headers(get_response: Next) -> Next:
     """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(API_PREFIX):
+        if _of_the_api(request):
+            rate_limits.note(None)
             return _api_answer(get_response(request))
         nonce = secrets.token_urlsafe(16)
         request.csp_nonce = nonce  # type: ignore[attr-defined]
@@ -90,7 +96,8 @@ def response_headers(get_response: Next) -> Next:
 def _api_answer(response: HttpResponseBase) -> HttpResponseBase:
     if response.status_code == 405 and response.headers.get("Content-Type") != problems.CONTENT_TYPE:
         return problems.method_not_allowed(response.headers.get("Allow", ""))
-    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in (("Cache-Control", "no-store"), *rate_limits.headers()):
+        response.headers.setdefault(name, value)
     return response
 
 

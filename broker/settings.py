@@ -45,10 +45,17 @@ OPTIONAL: dict[str, tuple[type, Any]] = {
     "RENEWAL_CONFIRM_SECONDS": (float, 30.0),
     "TOKEN_WAIT_SECONDS": (float, 5.0),
     "TOKEN_MAX_MIN_TTL_SECONDS": (int, 900),
+    "CALLER_RATE_PER_MINUTE": (int, 60_000),
+    "API_KEY_MAX_DAYS": (int, 180),
     "ISSUE_COUNT_FLUSH_SECONDS": (float, 5.0),
+    "AUDIT_RETENTION_DAYS": (int, 400),
     "CONNECT_SESSION_SECONDS": (int, 1800),
     "AUTHORIZATION_REQUEST_SECONDS": (int, 600),
     "CONNECT_MAX_STARTS": (int, 10),
+    "WEBHOOK_ALLOWED_NETWORKS": (list, []),
+    "WEBHOOK_TIMEOUT_SECONDS": (float, 15.0),
+    "WEBHOOK_CONCURRENCY": (int, 32),
+    "EVENTS_KEPT_DAYS": (int, 30),
     "LOG_LEVEL": (str, "INFO"),
 }
 SCHEME: dict[str, Any] = {**REQUIRED, **OPTIONAL}
@@ -207,12 +214,25 @@ RENEWAL_CONFIRM_SECONDS: float = env("RENEWAL_CONFIRM_SECONDS")
 ESCROW_DIRECTORY: str = env("ESCROW_DIRECTORY")
 TOKEN_WAIT_SECONDS: float = env("TOKEN_WAIT_SECONDS")
 TOKEN_MAX_MIN_TTL_SECONDS: int = env("TOKEN_MAX_MIN_TTL_SECONDS")
+CALLER_RATE_PER_MINUTE: int = env("CALLER_RATE_PER_MINUTE")
+API_KEY_MAX_DAYS: int = env("API_KEY_MAX_DAYS")
 ISSUE_COUNT_FLUSH_SECONDS: float = env("ISSUE_COUNT_FLUSH_SECONDS")
+AUDIT_RETENTION_DAYS: int = env("AUDIT_RETENTION_DAYS")
 CONNECT_SESSION_SECONDS: int = env("CONNECT_SESSION_SECONDS")
 AUTHORIZATION_REQUEST_SECONDS: int = env("AUTHORIZATION_REQUEST_SECONDS")
 CONNECT_MAX_STARTS: int = env("CONNECT_MAX_STARTS")
+if not 1 <= API_KEY_MAX_DAYS <= 180:
+    refuse("API_KEY_MAX_DAYS is from 1 to 180: a key that nobody replaces must end by itself")
+if AUDIT_RETENTION_DAYS < 2:
+    refuse("AUDIT_RETENTION_DAYS must be 2 at least: only days that are closed can go")
 if RENEWAL_LEASE_SECONDS < OUTBOUND_TIMEOUT_SECONDS + 5:
     refuse("RENEWAL_LEASE_SECONDS must exceed OUTBOUND_TIMEOUT_SECONDS by 5: a lease must outlive its own request")
+
+# -- events ------------------------------------------------------------------------------------------------------
+WEBHOOK_ALLOWED_NETWORKS: list[str] = env.networks("WEBHOOK_ALLOWED_NETWORKS")
+WEBHOOK_TIMEOUT_SECONDS: float = env("WEBHOOK_TIMEOUT_SECONDS")
+WEBHOOK_CONCURRENCY: int = env("WEBHOOK_CONCURRENCY")
+EVENTS_KEPT_DAYS: int = env("EVENTS_KEPT_DAYS")
 
 # -- Celery ------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.celery_broker("REDIS_URL")
@@ -233,6 +253,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "broker.tasks.sweep_due", "schedule": timedelta(seconds=RENEWAL_SWEEP_SECONDS)},
     "purge": {"task": "broker.tasks.purge_ended", "schedule": timedelta(hours=1)},
+    "watch_keys": {"task": "broker.tasks.watch_keys", "schedule": timedelta(seconds=15)},
+    # A day is closed once, and a round that finds none to close is three short queries.
+    "audit_days": {"task": "broker.tasks.close_audit_days", "schedule": timedelta(minutes=10)},
     "end_tenants": {"task": "broker.tasks.end_tenants", "schedule": timedelta(minutes=1)},
     # More often than the daily thresholds need: a beat that is restarted each night starts counting anew each time.
     "forecast": {"task": "broker.tasks.forecast_ends", "schedule": timedelta(hours=6)},

@@ -6,7 +6,7 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from broker import pump
-from broker.services import forecast, revoke, sweep, tenant_end
+from broker.services import audit_chain, audit_retention, forecast, key_watch, revoke, sweep, tenant_end
 from tenants.querysets.rows import database_now
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,20 @@ def forecast_ends() -> None:
     logger.info("told of ends to come", extra={"count": forecast.tell_ends(database_now())})
 
 
+@shared_task(name="broker.tasks.close_audit_days")
+def close_audit_days() -> None:
+    """Close the days of the audit log that are over, and delete counts of reads that are too old."""
+    audit_chain.close_days(database_now(), seconds=60.0)
+    audit_retention.purge_reads(database_now(), seconds=20.0)
+
+
 @shared_task(name="broker.tasks.end_tenants")
 def end_tenants() -> None:
     """Go on with the tenants that are being deleted, well within a task's time: the next one begins where this ends."""
     tenant_end.go_on_for(seconds=30.0)
+
+
+@shared_task(name="broker.tasks.watch_keys")
+def watch_keys() -> None:
+    """Throttle the keys that read far more connections than they may, or than is usual for them."""
+    key_watch.watch(database_now())

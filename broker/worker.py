@@ -12,7 +12,7 @@ from celery.worker import state
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from broker import pump
+from broker import courier, pump
 from broker.celery import app
 from broker.checks import queue_keeps_hints
 from broker.startup import refuse_unsafe_beat, refuse_unsafe_renewals
@@ -65,7 +65,7 @@ def look_at_the_queue(**_: Any) -> None:
 
 
 class Renewals(bootsteps.StartStopStep):  # type: ignore[misc]  # the package has no types
-    """Runs the pump for as long as the worker runs.
+    """Runs the pump and the courier for as long as the worker runs.
 
     After an embedded beat, which is a fork: it would inherit our locks, and hold them when we are dead. Before the
     consumer, which waits for the queue: without one, the pump finds what is due by itself.
@@ -75,9 +75,12 @@ class Renewals(bootsteps.StartStopStep):  # type: ignore[misc]  # the package ha
 
     def start(self, worker: Any) -> None:
         pump.start(dead=_end_process)
+        courier.start()
 
     def stop(self, worker: Any) -> None:
+        courier.stop()
         pump.finish()
+        courier.finish()
 
     terminate = stop
 
@@ -88,6 +91,7 @@ app.steps["worker"].add(Renewals)
 @worker_shutting_down.connect
 def stop_claiming(**_: Any) -> None:
     pump.stop()
+    courier.stop()
 
 
 def _end_process() -> None:

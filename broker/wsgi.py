@@ -6,9 +6,12 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "broker.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
 
-# Only now: checks reach the models, and those can be imported only when Django's apps are ready.
+# Only now: what follows reaches the models, and those can be imported only when Django's apps are ready.
+from broker.api.front import Front  # noqa: E402
+from broker.api.unread import ClosesUnread  # noqa: E402
 from broker.startup import start_web  # noqa: E402
 
+application = ClosesUnread(Front(_django))
 start_web()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ class DescribedProvider:
         """The provider id."""
         return self.definition.id
 
-    @property
+    @cached_property
     def capabilities(self) -> tuple[str, ...]:
         """None yet: each kind of provider says its own."""
         return ()

@@ -6,6 +6,7 @@ Either an access token is minted from what was entered, or what was entered goes
 from __future__ import annotations
 
 import datetime as dt
+from functools import cached_property
 
 from msgspec.structs import replace as replace_struct
 
@@ -36,7 +37,7 @@ from providers.protocol.minting_request import build_minting_request
 class EnteredProvider(DescribedProvider):
     """Verifies, and Mints, Renews and Probes as far as its definition goes; see `interface`."""
 
-    @property
+    @cached_property
     def capabilities(self) -> tuple[str, ...]:
         """What it can do."""
         minting, account = self.definition.minting, self.definition.external_account

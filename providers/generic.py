@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from providers.definition import CompanyChoice
@@ -36,7 +37,7 @@ from providers.protocol import authorization_endpoint, companies, discovery, rev
 class OAuthProvider(DescribedProvider):
     """Authorizes, and what else of `interface` its definition gives: Renews, Revokes, Identifies, ..."""
 
-    @property
+    @cached_property
     def capabilities(self) -> tuple[str, ...]:
         """What it can do; one environment without a revocation endpoint is enough to lack that one."""
         definition, environments = self.definition, self.definition.environments.values()

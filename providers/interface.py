@@ -255,6 +255,10 @@ class Probes(Protocol):
 class SignsRequests(Protocol):
     """Headers that prove who sends one request."""
 
+    def covers_body(self, content_type: str) -> bool:
+        """Whether a body of this type is part of what is signed."""
+        ...
+
     def sign(
         self,
         registration: ClientRegistration,

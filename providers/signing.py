@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 from providers.definition import ProviderDefinition, Signing
 from providers.described import DescribedProvider
@@ -33,7 +34,7 @@ class SigningProvider(DescribedProvider, ABC):
         self.valid_for = dt.timedelta(seconds=self.signing.valid_seconds)
         self._methods = frozenset(self.signing.methods)
 
-    @property
+    @cached_property
     def capabilities(self) -> tuple[str, ...]:
         """Signs requests, and verifies what was typed in, at any time."""
         return (SIGNS_REQUESTS, VERIFIES, PROBES, HANDS_OUT_HEADERS)
@@ -59,6 +60,10 @@ class SigningProvider(DescribedProvider, ABC):
         self, registration: ClientRegistration, credential: EnteredCredential, *, now: dt.datetime, nonce: str
     ) -> VerifiedCredential:
         """The credential to keep, and whose account it opens; see `interface.Verifies`."""
+
+    def covers_body(self, content_type: str) -> bool:
+        """Whether a body of this type is part of what is signed: nowhere, unless a provider says otherwise."""
+        return False
 
     def request_headers(
         self,

@@ -1,6 +1,8 @@
 """Record who did what, in the transaction of the change itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,22 +12,38 @@ from tenants.models import AuditEvent, Connection
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a customer in a browser, a caller, a member of staff, or the broker itself."""
+    """Who acts: a customer in a browser, a caller, a member of staff, or the broker itself.
+
+    Shape:  source is the address that the request came from; empty for the broker, and for a command.
+    """
 
     kind: str
     name: str = ""
+    source: str = ""
 
 
 SYSTEM = Actor(AuditEvent.Actor.SYSTEM)
 CUSTOMER = Actor(AuditEvent.Actor.CUSTOMER)
+# A customer's one request passes through a dozen functions that have no use for its address.
+_customers_source: ContextVar[str] = ContextVar("customers_source", default="")
 
 
-def caller(name: str) -> Actor:
-    return Actor(AuditEvent.Actor.CALLER, name)
+def caller(name: str, source: str = "") -> Actor:
+    return Actor(AuditEvent.Actor.CALLER, name, source)
 
 
-def staff(username: str) -> Actor:
-    return Actor(AuditEvent.Actor.STAFF, username)
+def staff(username: str, source: str = "") -> Actor:
+    return Actor(AuditEvent.Actor.STAFF, username, source)
+
+
+@contextmanager
+def customer_at(source: str) -> Iterator[None]:
+    """Within it, what CUSTOMER does comes from this address."""
+    token = _customers_source.set(source)
+    try:
+        yield
+    finally:
+        _customers_source.reset(token)
 
 
 def record(
@@ -41,6 +59,7 @@ def record(
         action=action,
         actor_kind=actor.kind,
         actor=actor.name,
+        source=actor.source or (_customers_source.get() if actor == CUSTOMER else ""),
         tenant_id=tenant_id,
         connection_id=connection_id,
         detail=dict(detail or {}),

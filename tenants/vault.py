@@ -29,6 +29,8 @@ SALT_BYTES = 16
 COMMITMENT_BYTES = 32
 _HEADER = 1 + 16 + SALT_BYTES + COMMITMENT_BYTES + NONCE_BYTES
 _PLATFORM = UUID(int=0)
+_LENGTH_8, _LENGTH_16 = (8).to_bytes(4, "big"), (16).to_bytes(4, "big")
+_SHA256 = SHA256()
 _CACHE_SIZE = 1000
 _CACHE_SECONDS = 300.0
 
@@ -59,6 +61,7 @@ class Vault:
     def __init__(self, keyring: Keyring, environment: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.keyring = keyring
         self._environment = environment.encode()
+        self._head = _length_prefixed(FORMAT, self._environment)
         self._clock = clock
         self._cache: OrderedDict[UUID, tuple[float, WrappedKey, bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -99,6 +102,10 @@ class Vault:
         index_key = HKDF(SHA256(), 32, None, b"fingerprint").derive(self._data_key(key))
         return hmac.digest(index_key, secret, "sha256")[:16]
 
+    def derived(self, key: WrappedKey, purpose: bytes) -> bytes:
+        """Return 32 bytes for one purpose, the same each time: a key that vouches for rows instead of sealing them."""
+        return HKDF(SHA256(), KEY_BYTES, None, b"purpose " + purpose).derive(self._data_key(key))
+
     def _wrap(self, key_id: UUID, tenant_id: UUID | None, data_key: bytes) -> WrappedKey:
         version, wrapped = self.keyring.wrap(data_key, self._wrap_context(key_id, tenant_id))
         return WrappedKey(id=key_id, tenant_id=tenant_id, kek_version=version, wrapped=wrapped)
@@ -128,20 +135,28 @@ class Vault:
         return _length_prefixed(b"data-key", self._environment, (tenant_id or _PLATFORM).bytes, key_id.bytes)
 
     def _associated_data(self, key_id: UUID, context: SealContext) -> bytes:
-        return _length_prefixed(
-            FORMAT,
-            self._environment,
-            (context.tenant_id or _PLATFORM).bytes,
-            context.row_id.bytes,
-            context.field.encode(),
-            context.fence.to_bytes(8, "big"),
-            key_id.bytes,
+        # Each part with its length before it, as _length_prefixed does; by hand, because every token asks for it.
+        field = context.field.encode()
+        return b"".join(
+            (
+                self._head,
+                _LENGTH_16,
+                (context.tenant_id or _PLATFORM).bytes,
+                _LENGTH_16,
+                context.row_id.bytes,
+                len(field).to_bytes(4, "big"),
+                field,
+                _LENGTH_8,
+                context.fence.to_bytes(8, "big"),
+                _LENGTH_16,
+                key_id.bytes,
+            )
         )
 
 
 def _derive(data_key: bytes, salt: bytes, aad: bytes) -> tuple[bytes, bytes]:
     info = b"record" + hashlib.sha256(aad).digest()
-    material = HKDF(SHA256(), KEY_BYTES + COMMITMENT_BYTES, salt, info).derive(data_key)
+    material = HKDF(_SHA256, KEY_BYTES + COMMITMENT_BYTES, salt, info).derive(data_key)
     return material[:KEY_BYTES], material[KEY_BYTES:]
 
 

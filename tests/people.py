@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from broker.services import register
+from broker.services import enrolment, register
 from providers.messages import Secret
 from tenants import audit
 from tenants.models import Caller, ClientRegistration, Operation, Tenant
@@ -40,7 +40,7 @@ def settle() -> People:
 
 
 def new_key(name: str, tenants: list[Tenant] | None, operations: tuple[str, ...]) -> str:
-    _, _, key = register.create_caller(
+    _, _, key = enrolment.create_caller(
         name, tenants=tenants, providers=[], operations=operations, expires_days=30, actor=STAFF
     )
     return key

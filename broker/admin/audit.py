@@ -21,10 +21,19 @@ from tenants.models import AuditEvent, Tenant
 class AuditEventAdmin(ViewOnlyAdmin[AuditEvent]):
     """Newest first; the database refuses to change a row."""
 
-    list_display = ("when", "actor_words", "sentence", "tenant_name", "of_connection")
+    list_display = ("when", "actor_words", "source_words", "sentence", "tenant_name", "of_connection")
     list_filter = (TenantFilter, ConnectionFilter, ReferenceFilter, ActorFilter, ActionFilter)
     ordering = ("-id",)
-    fields = ("when", "actor_words", "sentence", "action", "tenant_name", "of_connection", "particulars")
+    fields = (
+        "when",
+        "actor_words",
+        "source_words",
+        "sentence",
+        "action",
+        "tenant_name",
+        "of_connection",
+        "particulars",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         """The event holds plain ids, so the tenant's name is looked up beside it."""
@@ -38,6 +47,10 @@ class AuditEventAdmin(ViewOnlyAdmin[AuditEvent]):
     @admin.display(description="Who")
     def actor_words(self, row: AuditEvent) -> str:
         return who(row)
+
+    @admin.display(description="From")
+    def source_words(self, row: AuditEvent) -> str:
+        return row.source or words.NOTHING
 
     @admin.display(description="What happened")
     def sentence(self, row: AuditEvent) -> str:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
+from broker.services.source import source_of
 from tenants import audit
 
 Row = TypeVar("Row", bound=models.Model)
@@ -93,13 +94,18 @@ class EditableAdmin(ViewOnlyAdmin[Row]):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def log_change(self, request: HttpRequest, obj: Row, message: Any) -> Any:
-        record(request, f"{self.audited_as}.changed", obj, changed=changed_fields(message))
+        changed = changed_fields(message)
+        record(request, f"{self.audited_as}.changed", obj, changed=changed, **self.audited_detail(obj))
         return super().log_change(request, obj, message)
+
+    def audited_detail(self, obj: Row) -> dict[str, Any]:
+        """Return what else the event of a change tells: nothing that is secret."""
+        return {}
 
 
 def staff(request: HttpRequest) -> audit.Actor:
-    """Return who acts."""
-    return audit.staff(request.user.get_username())
+    """Return who acts, and from where."""
+    return audit.staff(request.user.get_username(), source_of(request.META))
 
 
 def record(request: HttpRequest, action: str, obj: models.Model, **detail: Any) -> None:

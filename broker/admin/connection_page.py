@@ -31,14 +31,18 @@ class Event:
     who: str
     sentence: str
     action: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """How often one caller read the tokens in one hour."""
+    """How often one key read one version of the tokens in one hour, and from where."""
 
     hour: datetime
     caller: str
+    key_id: str
+    source: str
+    version: int
     count: int
     last_at: datetime
 
@@ -102,7 +106,7 @@ def _reason(connection: Connection) -> str:
 def _timeline(connection: Connection) -> list[Event]:
     rows = AuditEvent.objects.filter(connection_id=connection.pk).exclude(action__in=_NOT_SHOWN).order_by("-id")
     return [
-        Event(row.at, who(row), timeline.sentence(row.action, row.detail), row.action)
+        Event(row.at, who(row), timeline.sentence(row.action, row.detail), row.action, row.source)
         for row in rows[:_TIMELINE_LENGTH]
     ]
 
@@ -115,14 +119,23 @@ def who(event: AuditEvent) -> str:
 
 def _viewers(connection: Connection) -> list[Event]:
     rows = AuditEvent.objects.filter(connection_id=connection.pk, action=VIEWED).order_by("-id")[:5]
-    return [Event(row.at, row.actor, "", row.action) for row in rows]
+    return [Event(row.at, row.actor, "", row.action, row.source) for row in rows]
 
 
 def _reads(connection: Connection) -> list[Reads]:
-    rows = IssueCount.objects.filter(connection_id=connection.pk, hour__gt=Now() - timedelta(hours=25))
+    recent = IssueCount.objects.filter(connection_id=connection.pk, hour__gt=Now() - timedelta(hours=25))
+    rows = recent.defer("fingerprint")
     counted = list(rows.order_by("-hour", "-reads")[:100])
     names = dict(Caller.objects.filter(pk__in={row.caller_id for row in counted}).values_list("pk", "name"))
     return [
-        Reads(row.hour, names.get(row.caller_id, f"deleted caller {row.caller_id}"), row.reads, row.last_at)
+        Reads(
+            hour=row.hour,
+            caller=names.get(row.caller_id, f"deleted caller {row.caller_id}"),
+            key_id=row.key_id,
+            source=row.source,
+            version=row.version,
+            count=row.reads,
+            last_at=row.last_at,
+        )
         for row in counted
     ]

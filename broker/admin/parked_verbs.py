@@ -18,6 +18,12 @@ def _take(connection: Connection, actor: Actor) -> Done:
         return Done(messages.ERROR, "Another tenant has this company connected, and only one can. Nothing was changed.")
     except TenantEnded:
         return Done(messages.ERROR, "The tenant is being deleted. Nothing was changed.")
+    except parked.SignInEnded:
+        return Done(
+            messages.ERROR,
+            "The tokens of that sign-in have ended and cannot be renewed. Send the customer a repair link: a new "
+            "sign-in with this company can be taken. Nothing was changed.",
+        )
     if taken is None:
         return _NOTHING
     return Done(

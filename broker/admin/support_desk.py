@@ -15,11 +15,15 @@ View = TypeVar("View", bound=Callable[..., Any])
 _ORDER = (
     "Connection",
     "ExpiryNotice",
+    "CredentialOrphan",
     "Tenant",
     "ConnectSession",
     "ClientRegistration",
     "Caller",
     "ApiKey",
+    "TrustedIssuer",
+    "WebhookEndpoint",
+    "WebhookDelivery",
     "AuditEvent",
     "User",
 )

@@ -6,33 +6,21 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from broker.admin import words
+from broker.admin import audit_export, words
 from broker.admin.base import EditableAdmin, staff
+from broker.admin.lines import LinesField
 from broker.admin.support_desk import desk
 from broker.admin.words import moment
 from broker.errors import InvalidRequest
 from broker.services import register, tenant_end
 from tenants.models import Tenant
-
-_LINES = forms.Textarea(attrs={"rows": 4, "cols": 80})
-
-
-class LinesField(SimpleArrayField):
-    """A list typed one entry a line; empty lines are nothing."""
-
-    def __init__(self, base_field: forms.Field, **kwargs: Any) -> None:
-        super().__init__(base_field, delimiter="\n", required=False, widget=_LINES, **kwargs)
-
-    def to_python(self, value: Any) -> Any:
-        lines = value.splitlines() if isinstance(value, str) else value or []
-        return super().to_python("\n".join(line.strip() for line in lines if line.strip()))
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -92,10 +80,20 @@ class TenantAdmin(EditableAdmin[Tenant]):
         small = f"{left.connections} connections to end, {left.revocations} revocations to be confirmed"
         return words.with_small_print(words.label("disconnected", f"since {words.exact(row.deleted_at)}"), small)
 
+    # -- the audit log to take along ---------------------------------------------------------------------------------
+    def export_view(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        """Effects: those of `audit_export.view`."""
+        return audit_export.view(request, pk, self.admin_site.each_context)
+
     # -- deletion: for superusers, and only after a question ---------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
         end_view = self.admin_site.admin_view(self.end_view)
-        return [path("<uuid:pk>/end/", end_view, name="tenants_tenant_end"), *super().get_urls()]
+        export_view = self.admin_site.admin_view(self.export_view)
+        return [
+            path("<uuid:pk>/end/", end_view, name="tenants_tenant_end"),
+            path("<uuid:pk>/export/", export_view, name="tenants_tenant_export"),
+            *super().get_urls(),
+        ]
 
     def end_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """The question, and its answer. Effects: those of `tenant_end.begin`."""

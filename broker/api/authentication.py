@@ -3,6 +3,7 @@
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 
+from broker.api.hot import Environ
 from broker.api.source import source_of
 from broker.errors import InvalidRequest
 from broker.services import callers, policy
@@ -21,7 +22,7 @@ class ApiKeyAuth:
         grant = callers.authenticate(callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META)))
         policy.may(grant, self.operation.value)
         refuse_odd_query(request)
-        refuse_unread_body(request)
+        refuse_chunked(request.META)
         return grant
 
 
@@ -41,7 +42,7 @@ def refuse_odd_query(request: HttpRequest) -> None:
             raise InvalidRequest("a query parameter holds a NUL character")
 
 
-def refuse_unread_body(request: HttpRequest) -> None:
-    """Raises InvalidRequest for a chunked body: WSGI gives it no length, so Django would read it as empty."""
-    if request.META.get("HTTP_TRANSFER_ENCODING"):
+def refuse_chunked(environ: Environ) -> None:
+    """Raises InvalidRequest for a chunked body: WSGI gives it no length, so it would be read as empty."""
+    if environ.get("HTTP_TRANSFER_ENCODING"):
         raise InvalidRequest("send the body with a Content-Length; a chunked one is not read")

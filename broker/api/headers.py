@@ -5,14 +5,13 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
 
-from broker.api import problems
-from broker.api.authentication import refuse_unread_body
-from broker.api.hot import answer, name_of, query, uuid_of, wait_of
+from broker.api.authentication import refuse_chunked
+from broker.api.hot import Environ, id_of, name_of, query, wait_of
 from broker.api.parsing import strict_json
+from broker.api.reply import Reply, answer
 from broker.api.source import source_of
-from broker.errors import BodyTooLarge, BrokerError, InvalidRequest
+from broker.errors import BodyTooLarge, InvalidRequest
 from broker.services import callers, headers
 from broker.services.issue import Wanted
 from providers.errors import one_line
@@ -34,57 +33,51 @@ class Described(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     headers: dict[str, str] | None = None
 
 
-def connection_headers(request: HttpRequest, connection_id: str) -> HttpResponse:
-    """POST /v1/connections/{id}/headers"""
-    return _answer(request, Named(uuid_of(connection_id)), ())
+def by_id(environ: Environ, connection_id: str) -> Reply:
+    """POST /v1/connections/{id}/headers. Raises BrokerError."""
+    return _answer(environ, Named(id_of(connection_id)), ())
 
 
-def provider_headers(request: HttpRequest, tenant: str, provider: str) -> HttpResponse:
-    """POST /v1/tenants/{tenant}/providers/{provider}/headers"""
-    return _answer(request, Named(None, name_of(tenant), name_of(provider)), ("label",))
+def by_name(environ: Environ, tenant: str, provider: str) -> Reply:
+    """POST /v1/tenants/{tenant}/providers/{provider}/headers. Raises BrokerError."""
+    return _answer(environ, Named(None, name_of(tenant), name_of(provider)), ("label",))
 
 
-def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> HttpResponse:
-    if request.method != "POST":
-        return problems.method_not_allowed("POST")
-    try:
-        presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META))
-        named = named._replace(label=query(request, parameters).get("label"))
-        find = partial(hand_out.for_headers, named=named)
-        wanted = Wanted(wait_seconds=wait_of(request))
-        issued = headers.issue_headers(presented, find, _described(request), wanted)
-    except BrokerError as error:
-        return problems.response(error)
-    return answer(issued.as_json())
+def _answer(environ: Environ, named: Named, parameters: tuple[str, ...]) -> Reply:
+    presented = callers.parse(environ.get("HTTP_AUTHORIZATION"), source_of(environ))
+    named = named._replace(label=query(environ, parameters).get("label"))
+    find = partial(hand_out.for_headers, named=named)
+    wanted = Wanted(wait_seconds=wait_of(environ))
+    return answer(headers.issue_headers(presented, find, _described(environ), wanted).as_json())
 
 
-def _described(request: HttpRequest) -> dict[str, Any]:
+def _described(environ: Environ) -> dict[str, Any]:
     """Return the body's members by name. Raises InvalidRequest naming the member, BodyTooLarge."""
     try:
-        members = strict_json(_body(request))
+        members = strict_json(body_of(environ))
         return msgspec.structs.asdict(msgspec.convert(members, Described))
     except msgspec.ValidationError as error:
-        raise InvalidRequest(_place(error)) from None
+        raise InvalidRequest(place_of(error)) from None
     except ValueError:
         raise InvalidRequest("the body is not well-formed JSON, or repeats a member") from None
 
 
-def _body(request: HttpRequest) -> bytes:
+def body_of(environ: Environ) -> bytes:
     """Return the body, past the layers that make it a form: they cost as much as reading it."""
-    refuse_unread_body(request)
-    length = request.META.get("CONTENT_LENGTH") or "0"
+    refuse_chunked(environ)
+    length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit() and len(length) <= 20):
         raise InvalidRequest("Content-Length is a number")
     if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise BodyTooLarge("at most 256 KiB; of a larger body send the digest")
     try:
-        body: bytes = request.META["wsgi.input"].read(int(length))
+        body: bytes = environ["wsgi.input"].read(int(length))
     except OSError:
         raise InvalidRequest("the body did not arrive") from None
     return body
 
 
-def _place(error: msgspec.ValidationError) -> str:
+def place_of(error: msgspec.ValidationError) -> str:
     # It names members and types and never a value; a member's name is the caller's own text.
     what, _, where = str(error).partition(" - at ")
     return one_line(f"{where.strip('`$.') or 'body'}: {what}", _LONGEST_NAME + 100)

@@ -3,13 +3,10 @@
 from django.http import HttpRequest
 
 from broker.api.hot import uuid_of
-from broker.api.schemas import Problem
 from broker.errors import ConnectionNotFound, TenantNotFound
 from broker.services import policy, register
 from broker.services.policy import Grant
 from tenants.models import Connection, Tenant
-
-PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 410, 413, 422, 423, 500, 502, 503), Problem)
 
 
 def grant_of(request: HttpRequest) -> Grant:
@@ -28,10 +25,11 @@ def tenant_of(grant: Grant, slug: str) -> Tenant:
 
 def connection_of(grant: Grant, connection_id: str, *, tenant: Tenant | None = None) -> Connection:
     """Return the connection with tenant, registration, credential and slot. Raises ConnectionNotFound."""
-    rows = Connection.objects.select_related("tenant", "registration", "credential", "slot")
+    alive = Connection.objects.filter(tenant__deleted_at=None)
+    rows = alive.select_related("tenant", "registration", "credential", "slot")
     row = rows.for_tenants(grant.tenant_ids).filter(pk=uuid_of(connection_id)).first()
     if row is None or not policy.may_see(grant, tenant_id=row.tenant_id, provider_id=row.provider_id):
-        raise ConnectionNotFound()
+        raise policy.unseen(grant, uuid_of(connection_id))
     if tenant is not None and row.tenant_id != tenant.id:
         raise ConnectionNotFound()
     return row

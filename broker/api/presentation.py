@@ -41,6 +41,7 @@ def connection(row: Connection) -> ConnectionOut:
         base_url=_base_url(row),
         scopes_asked=row.scopes_asked,
         scopes_granted=row.scopes_granted,
+        scopes_missing=[scope for scope in row.scopes_asked if scope not in row.scopes_granted],
         access_token_expires_at=credential.expires_at if credential else None,
         version=credential.version if credential else None,
         next_renewal_at=slot.due_at if slot else None,

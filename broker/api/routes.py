@@ -1,35 +1,54 @@
-"""The described API: each route parses, calls one service, and shows the result."""
+"""The described API: its routers, and what becomes of every fault."""
 
 import logging
-from typing import Annotated, Any
+from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Query, Status
+from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
-from broker.api import handing_out, paging, presentation, problems
-from broker.api.authentication import ApiKeyAuth
-from broker.api.hot import uuid_of
-from broker.api.lookups import PROBLEMS, connection_of, grant_of, tenant_of
-from broker.api.parsing import StrictParser
-from broker.api.schemas import (
-    ConnectionOut,
-    ConnectionPage,
-    ConnectSessionCreated,
-    ConnectSessionIn,
-    ConnectSessionOut,
-    Disconnected,
+from broker.api import (
+    batching,
+    connect_sessions,
+    connections,
+    directory,
+    events,
+    forward_auth,
+    handing_out,
+    problems,
+    webhooks,
 )
-from broker.errors import BodyTooLarge, BrokerError, ConnectSessionNotFound, InvalidRequest
-from broker.services import policy, revoke, sessions
-from tenants import audit
-from tenants.models import Connection, ConnectSession, Operation, State
+from broker.api.authentication import ApiKeyAuth
+from broker.api.describing import TAGS
+from broker.api.document import completed
+from broker.api.parsing import StrictParser
+from broker.errors import BodyTooLarge, BrokerError, InvalidRequest
 
 logger = logging.getLogger(__name__)
-Limit = Annotated[int, Query(ge=1, le=200)]
 
-api = NinjaAPI(
+
+class DescribedAPI(NinjaAPI):
+    """The framework's API, with a document that is complete."""
+
+    def get_openapi_schema(self, **named: Any) -> OpenAPISchema:
+        """Return the OpenAPI document."""
+        document = super().get_openapi_schema(**named)
+        bound = [router.path_operations.values() for router in self._get_bound_routers()]
+        operations = [operation for paths in bound for path in paths for operation in path.operations]
+        needs = {
+            str(operation.operation_id): auth.operation.value
+            for operation in operations
+            for auth in operation.auth_callbacks
+            if isinstance(auth, ApiKeyAuth)
+        }
+        completed(document, needs)
+        return document
+
+
+api = DescribedAPI(
     title="Token broker",
     version="1",
     description="Connect an accounting system once, and always have a valid access token for it.",
@@ -37,105 +56,20 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
     docs_url=None,
     parser=StrictParser(),
+    servers=[{"url": settings.PUBLIC_URL, "description": settings.BROKER_ENVIRONMENT}],
+    openapi_extra={
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "externalDocs": {"url": f"{settings.PUBLIC_URL}/docs", "description": "The same as a page."},
+    },
 )
+api.add_router("", connect_sessions.router)
+api.add_router("", connections.router)
+api.add_router("", directory.router)
+api.add_router("", forward_auth.router)
 api.add_router("", handing_out.router)
-
-
-@api.post(
-    "/connect-sessions",
-    response={201: ConnectSessionCreated, **PROBLEMS},
-    auth=ApiKeyAuth(Operation.CONNECT_CREATE),
-    operation_id="createConnectSession",
-    summary="Make a link that lets a customer connect, or repair a connection",
-)
-def create_connect_session(request: HttpRequest, body: ConnectSessionIn) -> Status[ConnectSessionCreated]:
-    grant = grant_of(request)
-    tenant = tenant_of(grant, body.tenant)
-    for provider_id in body.providers:
-        if not policy.may_see(grant, tenant_id=tenant.id, provider_id=provider_id):
-            raise InvalidRequest("providers: this API key does not serve one of them")
-    repaired = connection_of(grant, str(body.connection), tenant=tenant) if body.connection else None
-    if repaired and body.providers != [repaired.provider_id]:
-        raise InvalidRequest("providers must name the one provider of the connection to repair")
-    link = sessions.create(
-        tenant,
-        body.providers,
-        return_url=body.return_url,
-        locale=body.locale,
-        label=body.label,
-        connection=repaired,
-        actor=audit.caller(grant.caller_name),
-    )
-    created = ConnectSessionCreated(id=link.session.id, url=link.url, expires_at=link.session.expires_at)
-    return Status(201, created)
-
-
-@api.get(
-    "/connect-sessions/{session_id}",
-    response={200: ConnectSessionOut, **PROBLEMS},
-    auth=ApiKeyAuth(Operation.CONNECT_CREATE),
-    operation_id="getConnectSession",
-    summary="What came of a link",
-)
-def get_connect_session(request: HttpRequest, session_id: str) -> ConnectSessionOut:
-    grant = grant_of(request)
-    rows = ConnectSession.objects.select_related("tenant").for_tenants(grant.tenant_ids)
-    row = rows.filter(pk=uuid_of(session_id)).first()
-    if row is None or (grant.providers and not grant.providers.issuperset(row.providers)):
-        raise ConnectSessionNotFound()
-    return presentation.connect_session(row)
-
-
-@api.get(
-    "/connections",
-    response={200: ConnectionPage, **PROBLEMS},
-    auth=ApiKeyAuth(Operation.CONNECTION_READ),
-    operation_id="listConnections",
-    summary="Connections, newest first",
-)
-def list_connections(
-    request: HttpRequest,
-    tenant: str = "",
-    provider: str = "",
-    state: str = "",
-    cursor: str = "",
-    limit: Limit = 50,
-) -> ConnectionPage:
-    grant = grant_of(request)
-    rows = Connection.objects.select_related("tenant", "registration").for_tenants(grant.tenant_ids)
-    if state and state not in State.values:
-        raise InvalidRequest(f"state must be one of {', '.join(State.values)}")
-    wanted = {"tenant__slug": tenant, "provider_id": provider, "state": state}
-    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-    if grant.providers:
-        rows = rows.filter(provider_id__in=grant.providers)
-    found, next_cursor = paging.page(rows, cursor, limit)
-    return ConnectionPage(items=[presentation.summary(row) for row in found], next_cursor=next_cursor)
-
-
-@api.get(
-    "/connections/{connection_id}",
-    response={200: ConnectionOut, **PROBLEMS},
-    auth=ApiKeyAuth(Operation.CONNECTION_READ),
-    operation_id="getConnection",
-    summary="One connection, with what happened to it",
-)
-def get_connection(request: HttpRequest, connection_id: str) -> ConnectionOut:
-    return presentation.connection(connection_of(grant_of(request), connection_id))
-
-
-@api.delete(
-    "/connections/{connection_id}",
-    response={200: Disconnected, **PROBLEMS},
-    auth=ApiKeyAuth(Operation.CONNECTION_MANAGE),
-    operation_id="disconnect",
-    summary="Stop using a connection at once, and revoke it at the provider",
-)
-def disconnect(request: HttpRequest, connection_id: str) -> Disconnected:
-    grant = grant_of(request)
-    row = connection_of(grant, connection_id)
-    told = revoke.disconnect(row, actor=audit.caller(grant.caller_name))
-    return Disconnected(state="disconnected", revoked_at_provider=told)
+api.add_router("", batching.router)
+api.add_router("", events.router)
+api.add_router("", webhooks.router)
 
 
 @api.exception_handler(BrokerError)

@@ -4,14 +4,13 @@ import re
 from functools import partial
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
 
-from broker.api import problems
-from broker.api.hot import answer, name_of, query, uuid_of, wait_of
+from broker.api.hot import Environ, id_of, name_of, query, wait_of
+from broker.api.reply import Reply, encoded
 from broker.api.source import source_of
-from broker.errors import BrokerError, InvalidRequest
+from broker.errors import InvalidRequest
 from broker.services import callers, issue, scoped
-from broker.services.issue import IssuedToken, Wanted
+from broker.services.issue import Wanted
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
 
@@ -20,32 +19,28 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 _MOST_SCOPES = 50
 
 
-def connection_token(request: HttpRequest, connection_id: str) -> HttpResponse:
-    """GET /v1/connections/{id}/token"""
-    return _answer(request, Named(uuid_of(connection_id)), ("min_ttl", "scope"))
+def by_id(environ: Environ, connection_id: str) -> Reply:
+    """GET /v1/connections/{id}/token. Raises BrokerError."""
+    return _answer(environ, Named(id_of(connection_id)), ("min_ttl", "scope"))
 
 
-def provider_token(request: HttpRequest, tenant: str, provider: str) -> HttpResponse:
-    """GET /v1/tenants/{tenant}/providers/{provider}/token"""
-    return _answer(request, Named(None, name_of(tenant), name_of(provider)), ("min_ttl", "scope", "label"))
+def by_name(environ: Environ, tenant: str, provider: str) -> Reply:
+    """GET /v1/tenants/{tenant}/providers/{provider}/token. Raises BrokerError."""
+    return _answer(environ, Named(None, name_of(tenant), name_of(provider)), ("min_ttl", "scope", "label"))
 
 
-def _answer(request: HttpRequest, named: Named, parameters: tuple[str, ...]) -> HttpResponse:
-    if request.method != "GET":
-        return problems.method_not_allowed("GET")
-    try:
-        issued = _issued(request, named, query(request, parameters))
-    except BrokerError as error:
-        return problems.response(error)
-    return answer(issued.as_json())
+def _answer(environ: Environ, named: Named, parameters: tuple[str, ...]) -> Reply:
+    return encoded(_issued(environ, named, query(environ, parameters)))
 
 
-def _issued(request: HttpRequest, named: Named, given: dict[str, str]) -> IssuedToken:
-    presented = callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META))
-    named = named._replace(label=given.get("label"))
-    wanted = Wanted(_min_ttl(given), wait_of(request))
+def _issued(environ: Environ, named: Named, given: dict[str, str]) -> bytes:
+    presented = callers.parse(environ.get("HTTP_AUTHORIZATION"), source_of(environ))
+    if "label" in given:
+        named = named._replace(label=given["label"])
+    wanted = Wanted(_min_ttl(given), wait_of(environ))
     if "scope" in given:
-        return scoped.issue_scoped_token(presented, named, scopes_of(given["scope"]), wanted)
+        issued = scoped.issue_scoped_token(presented, named, scopes_of(given["scope"]), wanted)
+        return issue.encode(issued.as_json())
     return issue.issue_access_token(presented, partial(hand_out.for_token, named=named), wanted)
 
 

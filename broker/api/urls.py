@@ -2,16 +2,21 @@
 
 from django.urls import path, re_path
 
-from broker.api import docs, headers, health, problems, token
+from broker.api import docs, forward_auth, health, problems, views
 from broker.api.routes import api
 
 urlpatterns = [
-    path("v1/connections/<str:connection_id>/token", token.connection_token),
-    path("v1/tenants/<str:tenant>/providers/<str:provider>/token", token.provider_token),
-    path("v1/connections/<str:connection_id>/headers", headers.connection_headers),
-    path("v1/tenants/<str:tenant>/providers/<str:provider>/headers", headers.provider_headers),
+    path("v1/connections/<str:connection_id>/token", views.connection_token),
+    path("v1/tenants/<str:tenant>/providers/<str:provider>/token", views.provider_token),
+    path("v1/connections/<str:connection_id>/headers", views.connection_headers),
+    path("v1/tenants/<str:tenant>/providers/<str:provider>/headers", views.provider_headers),
+    path("v1/tokens", views.tokens),
+    path("v1/forward-auth/connections/<str:connection_id>", forward_auth.by_connection),
+    path("v1/forward-auth/connections/<str:connection_id>/<path:rest>", forward_auth.by_connection),
+    path("v1/forward-auth/tenants/<str:tenant>/providers/<str:provider>", forward_auth.by_name),
+    path("v1/forward-auth/tenants/<str:tenant>/providers/<str:provider>/<path:rest>", forward_auth.by_name),
     # The framework's own root answers in HTML.
-    re_path(r"^v1/$", problems.route_not_found),
+    re_path(r"^v1/?$", problems.route_not_found),
     path("v1/", api.urls),
     re_path(r"^v1/", problems.route_not_found),
     path("healthz", health.healthz),

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from broker.connect import pages
 from broker.errors import BrokerError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from broker.services.source import source_of
+from tenants import audit
 
 View = Callable[..., HttpResponse]
 _NOT_UNDERSTOOD = (_("We did not understand that"), _("Open the link you were sent again."))
@@ -65,7 +67,8 @@ def friendly(*methods: str) -> Callable[[View], View]:
                 response.headers["Allow"] = ", ".join(methods)
                 return response
             try:
-                return view(request, *arguments, **named)
+                with audit.customer_at(source_of(request.META)):
+                    return view(request, *arguments, **named)
             except BrokerError as error:
                 return failure(request, error.code, error.status)
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -99,6 +99,14 @@ def parse_end(text: str | None) -> datetime | None:
     if found <= timezone.now():
         raise CommandError(f"{text[:40]} has passed")
     return found
+
+
+def parse_day(text: str | None) -> date | None:
+    """Return the day that an argument names. Raises CommandError."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise CommandError(f"{(text or '')[:40]!r} is not a day like 2027-03-31") from None
 
 
 def _plain(value: object) -> str:

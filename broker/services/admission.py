@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -9,31 +10,59 @@ from broker import errors
 from broker.services import directory, policy, sessions
 from broker.services.callers import PresentedKey
 from broker.services.policy import Grant
+from broker.services.strangers import strangers
 from providers.errors import DefinitionError, ProviderError
 from providers.messages import ClientRegistration as Registration
 from providers.registry import AnyProvider
 from tenants.models import Connection, Operation, State
 from tenants.querysets.hand_out import HandOut
 
+Find = Callable[[str], HandOut | None]
 SERVED = (State.CONNECTED.value, State.DEGRADED.value)
 # Without a wish of the caller's, a token is renewed a minute before its end; one that lives for minutes, a quarter.
 _DEFAULT_MIN_TTL_SECONDS, _DEFAULT_SHARE = 60.0, 0.25
 
 
-def admit(presented: PresentedKey, row: HandOut | None, needed: str) -> HandOut:
+def look_up(presented: PresentedKey, find: Find) -> HandOut | None:
+    """Return the row for a key that may be looked up. Raises RateLimited. Effects: one query."""
+    strangers.check(presented.secret_hash, presented.source)
+    return find(presented.key_id)
+
+
+def admit(presented: PresentedKey, row: HandOut | None, needed: str, *, cost: int = 1) -> HandOut:
     """Return the row when this key may have what it holds, and the provider can do what is needed.
 
-    Raises: Unauthenticated, Forbidden, ConnectionNotFound, ConnectionAmbiguous, OperationUnsupported, and for each
-            state that is not served its own error.
+    Shape:  cost is how many requests this counts as: none for a second look.
+    Raises: Unauthenticated, SourceNotAllowed, CallerThrottled, RateLimited, and those of `admit_to`.
     """
-    grant = _grant(presented, row)
+    grant = enter(presented, row, cost)
     assert row is not None
+    return admit_to(grant, row, needed)
+
+
+def admitted(grant: Grant, row: HandOut, needed: str) -> bool:
+    """Tell whether admit_to would let this row pass, for a caller that may read tokens. It costs a third."""
+    return bool(
+        row.tenant_allowed
+        and row.state in SERVED
+        and row.matches == 1
+        and (not grant.providers or row.provider_id in grant.providers)
+        and needed in directory.provider(row.provider_id).capabilities
+    )
+
+
+def admit_to(grant: Grant, row: HandOut, needed: str) -> HandOut:
+    """As admit, for a caller that is in already.
+
+    Raises: Forbidden, ConnectionNotFound, ConnectionAmbiguous, OperationUnsupported, and for each state that is not
+            served its own error.
+    """
     policy.may(grant, Operation.TOKEN_READ.value)
-    seen = policy.may_see(grant, tenant_id=row.tenant_id, provider_id=row.provider_id)
+    seen = row.tenant_allowed and (not grant.providers or row.provider_id in grant.providers)
     if row.matches > 1 and seen:
         raise errors.ConnectionAmbiguous()
     if row.connection_id is None or not seen:
-        raise errors.ConnectionNotFound()
+        raise policy.unseen(grant, row.connection_id)
     provider = directory.provider(row.provider_id)
     if needed not in provider.capabilities:
         raise directory.unsupported(provider.unsupported(needed))
@@ -42,21 +71,35 @@ def admit(presented: PresentedKey, row: HandOut | None, needed: str) -> HandOut:
     return row
 
 
-def _grant(presented: PresentedKey, row: HandOut | None) -> Grant:
-    """As callers.authenticate, from the token path's one query; tenant_ids holds the row's tenant when allowed."""
+def enter(presented: PresentedKey, row: HandOut | None, cost: int) -> Grant:
+    """As callers.authenticate, from the columns that every query of this path begins with.
+
+    Shape:  tenant_ids of the Grant is empty: `tenant_allowed` of each row says it.
+    Raises: Unauthenticated, SourceNotAllowed, CallerThrottled, RateLimited.
+    """
     stored = bytes(row.secret_hash) if row else bytes(32)
     right = hmac.compare_digest(stored, presented.secret_hash)
     if row is None or not right or not row.key_usable:
-        raise errors.Unauthenticated()
-    return Grant(
+        strangers.bad(presented.secret_hash, presented.source)
+        raise policy.stranger(presented.key_id, presented.source)
+    strangers.good(presented.secret_hash)
+    grant = Grant(
         caller_id=row.caller_id,
         caller_name=row.caller_name,
         key_id=presented.key_id,
         operations=frozenset(row.operations),
         providers=frozenset(row.providers),
-        tenant_ids=frozenset((row.tenant_id,)) if row.tenant_allowed else frozenset(),
+        tenant_ids=frozenset(),
         source=presented.source,
     )
+    policy.enter(
+        grant,
+        allowed_from=row.networks,
+        throttled_seconds=row.throttled_seconds,
+        per_minute=row.rate_per_minute,
+        cost=cost,
+    )
+    return grant
 
 
 def _refusal(row: HandOut) -> errors.BrokerError:

@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +15,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from broker.errors import Unauthenticated
+from broker.services import policy, workload_identity
 from broker.services.policy import Grant
+from broker.services.strangers import strangers
+from broker.services.workload_identity import TokenRefused
 from tenants.models import ApiKey, Caller
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -25,7 +30,8 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PresentedKey:
-    """A key as a request carries it, its form and checksum right, nothing else known yet.
+    """A key as a request carries it, its form and checksum right, nothing else known yet; or a workload that proved
+    its identity, which has a key_id and a secret_hash as a key has.
 
     Shape:  source is the address that the request came from, empty where there is none (a unix socket, a command).
     """
@@ -35,7 +41,7 @@ class PresentedKey:
     source: str = ""
 
 
-def create_key(caller: Caller, *, expires_days: int) -> tuple[ApiKey, str]:
+def create_key(caller: Caller, *, expires_days: int, networks: Sequence[str] = ()) -> tuple[ApiKey, str]:
     """Return the row and the key in clear: the only moment at which it can be seen. Effects: one row."""
     key_id = "".join(secrets.choice(_ALPHABET) for _ in range(_KEY_ID_LENGTH))
     secret = "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
@@ -43,6 +49,7 @@ def create_key(caller: Caller, *, expires_days: int) -> tuple[ApiKey, str]:
         caller=caller,
         key_id=key_id,
         secret_hash=_hash(secret),
+        networks=list(networks),
         expires_at=timezone.now() + timedelta(days=expires_days),
     )
     body = f"brk_{settings.BROKER_ENVIRONMENT}_{key_id}_{secret}"
@@ -50,11 +57,21 @@ def create_key(caller: Caller, *, expires_days: int) -> tuple[ApiKey, str]:
 
 
 def parse(authorization: str | None, source: str = "") -> PresentedKey:
-    """Read `Authorization: Bearer brk_...`. Raises Unauthenticated; a mistyped key costs no query."""
+    """Read `Authorization: Bearer` with an API key or a JWT. A mistyped key costs no query, a JWT hardly ever one.
+
+    Raises: Unauthenticated, IssuerUnavailable.
+    """
     scheme, _, value = (authorization or "").partition(" ")
-    form = _FORM.fullmatch(value.strip()) if scheme.lower() == "bearer" else None
-    if form is None:
-        raise Unauthenticated("send `Authorization: Bearer brk_...` with an API key of this broker")
+    text = value.strip() if scheme.lower() == "bearer" else ""
+    form = _FORM.fullmatch(text)
+    if form is not None:
+        return _key(form, source)
+    if workload_identity.looks_like_token(text):
+        return _workload(text, source)
+    raise Unauthenticated("send `Authorization: Bearer` with an API key of this broker (brk_...) or a JWT")
+
+
+def _key(form: re.Match[str], source: str) -> PresentedKey:
     environment, key_id, secret, checksum = form.groups()
     body = f"brk_{environment}_{key_id}_{secret}"
     if f"{zlib.crc32(body.encode()):08x}" != checksum or environment != settings.BROKER_ENVIRONMENT:
@@ -62,13 +79,43 @@ def parse(authorization: str | None, source: str = "") -> PresentedKey:
     return PresentedKey(key_id, _hash(secret), source)
 
 
+def _workload(token: str, source: str) -> PresentedKey:
+    # Verifying costs as much as looking a key up, so strangers' tokens are counted as their keys are.
+    mark = _hash(token)
+    strangers.check(mark, source)
+    try:
+        proven = workload_identity.verify(token, now=time.time())
+    except TokenRefused as error:
+        strangers.bad(mark, source)
+        raise policy.stranger("", source, reason=str(error)) from None
+    strangers.good(mark)
+    return PresentedKey(proven.key_id, proven.secret_hash, source)
+
+
 def authenticate(presented: PresentedKey) -> Grant:
-    """Return what the key's caller may do. Raises Unauthenticated, the same for unknown, wrong, expired and revoked."""
-    row = ApiKey.objects.select_related("caller").filter(key_id=presented.key_id).first()
+    """Return what the key's caller may do. Effects: one request is counted.
+
+    Raises: Unauthenticated, the same for unknown, wrong, expired and revoked; RateLimited; as `policy.enter`.
+    """
+    strangers.check(presented.secret_hash, presented.source)
+    row = ApiKey.objects.select_related("caller", "issuer").filter(key_id=presented.key_id).first()
     stored = bytes(row.secret_hash) if row else bytes(32)
     right = hmac.compare_digest(stored, presented.secret_hash)
     if row is None or not right or not _usable(row):
-        raise Unauthenticated()
+        strangers.bad(presented.secret_hash, presented.source)
+        raise policy.stranger(presented.key_id, presented.source)
+    strangers.good(presented.secret_hash)
+    grant = _grant(row, presented.source)
+    policy.enter(
+        grant,
+        allowed_from=row.networks,
+        throttled_seconds=(row.throttled_until - timezone.now()).total_seconds() if row.throttled_until else None,
+        per_minute=row.caller.rate_per_minute,
+    )
+    return grant
+
+
+def _grant(row: ApiKey, source: str) -> Grant:
     caller = row.caller
     tenant_ids = None if caller.all_tenants else frozenset(caller.tenants.values_list("id", flat=True))
     return Grant(
@@ -78,7 +125,7 @@ def authenticate(presented: PresentedKey) -> Grant:
         operations=frozenset(caller.operations),
         providers=frozenset(caller.providers),
         tenant_ids=tenant_ids,
-        source=presented.source,
+        source=source,
     )
 
 
@@ -92,9 +139,16 @@ def revoke_key(key_id: str) -> bool:
     return bool(ApiKey.objects.filter(key_id=key_id, revoked_at=None).update(revoked_at=Now()))
 
 
+def active_keys(caller: Caller) -> int:
+    """Return how many API keys of a caller are neither revoked nor expired."""
+    return ApiKey.objects.filter(caller=caller, issuer=None, revoked_at=None, expires_at__gt=Now()).count()
+
+
 def _usable(row: ApiKey) -> bool:
-    return row.revoked_at is None and row.expires_at > timezone.now() and row.caller.active
+    trusted = row.issuer is None or row.issuer.active
+    return row.revoked_at is None and row.expires_at > timezone.now() and row.caller.active and trusted
 
 
 def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
+    # What a header holds beyond ASCII is no token, but has a hash all the same.
+    return hashlib.sha256(secret.encode(errors="replace")).digest()

@@ -130,7 +130,7 @@ def _cannot_choose(
     flow: AuthorizationRequest, provider: OAuthProvider, held: Held, error: ProviderError
 ) -> AuthorizationRequest:
     if isinstance(error, ProviderUnavailable | ResponseMalformed):
-        raise entered_refusals.of_answer(error, flow.registration, flow.tenant_id) from None
+        raise entered_refusals.of_answer(error, flow.registration) from None
     if not _take(flow):
         return concluding.seen_before(flow)
     orphans.give_back(flow.registration, held.credential)

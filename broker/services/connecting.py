@@ -131,7 +131,7 @@ def report_failed_exchange(flow: AuthorizationRequest, provider: OAuthProvider, 
         return _explained(provider, error)
     if not isinstance(error, ClientRejected):
         return "code_rejected" if isinstance(error, GrantRejected) else "provider_unavailable"
-    incidents.report_for(flow.registration, flow.tenant_id, error)
+    incidents.report_for(flow.registration, error)
     return "registration_rejected"
 
 

@@ -1,78 +1,226 @@
-"""Count reads in memory and write the sums every few seconds: no write on the token path, little lost on a crash."""
+"""Count who read what in memory and write the sums every few seconds: no write on the token path, none lost or doubled.
 
-import atexit
+A sum is of one version, one key and one source. It waits until a transaction that adds it has certainly committed:
+when the answer to a COMMIT is lost, the database is asked what became of it before anything else is written.
+A process that is killed loses what it has counted since the last flush; one that is told to end loses nothing.
+"""
+
 import logging
+import os
 import threading
-from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from time import monotonic
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseError
+from django.db import transaction
 
+from broker import errors
 from broker.services import callers
+from broker.services.callers import PresentedKey
+from broker.services.fingerprints import Fingerprints
+from broker.services.rounds import Rounds
 from tenants.querysets import issue_counts, minted
+from tenants.querysets.hand_out import HandOut
+from tenants.querysets.issue_counts import Sum
 
 logger = logging.getLogger(__name__)
-Read = tuple[UUID, UUID, UUID]
+# The rows of so many sums are held at most, about 3 kB each: then they are written without waiting for the next flush.
+FULL = 1000
+# So many sums wait at most, about 400 bytes each, while the database takes no writes.
+MOST = 50_000
+_AT_ONCE = 5000
+_Key = tuple[int, int, str, str, int]
+
+
+class _Reads:
+    """What is known of one sum. The row is let go as soon as its fingerprint is known."""
+
+    __slots__ = ("caller", "connection", "fingerprint", "first", "last", "minted", "reads", "row", "tenant", "used")
+
+    def __init__(self, row: HandOut, minted_id: UUID | None, at: float) -> None:
+        assert row.connection_id is not None
+        self.connection: UUID = row.connection_id
+        self.tenant, self.caller, self.minted = row.tenant_id, row.caller_id, minted_id
+        self.row: HandOut | None = row
+        self.fingerprint: bytes | None = None
+        self.used = False
+        self.reads = 0
+        self.first = self.last = at
+
+    def merge(self, other: "_Reads") -> None:
+        self.reads += other.reads
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.used = self.used or other.used
+
+
+_Batch = dict[_Key, _Reads]
+
+
+class _Doubt(NamedTuple):
+    """A batch whose COMMIT was sent and not answered."""
+
+    transaction_id: str
+    batch: _Batch
 
 
 class ReadCounter:
-    """Sums of reads by (connection, tenant, caller) since the last flush. Thread-safe; one a process."""
+    """Sums of reads since the last flush. Thread-safe; one a process."""
 
-    def __init__(self, flush_seconds: float) -> None:
-        self._flush_seconds = flush_seconds
+    def __init__(self, flush_seconds: float, *, full: int = FULL, most: int = MOST) -> None:
+        self._full, self._most = full, most
+        self._fingerprints = Fingerprints()
+        self._rounds = Rounds("read-counter", flush_seconds, self.flush)
+        self._reset()
+        # A forked child must not write what its parent has counted.
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._reads: Counter[Read] = Counter()
-        self._versions: dict[Read, int] = {}
-        self._keys: set[str] = set()
-        self._minted: set[UUID] = set()
-        self._started = False
+        self._writing = threading.Lock()
+        self._sums: _Batch = {}
+        self._doubt: _Doubt | None = None
 
-    def add(self, read: Read, *, version: int, key_id: str, minted_id: UUID | None = None) -> None:
-        """Count one read; minted_id is the row of a token for a set of scopes. Effects: none but in memory."""
+    def add(self, presented: PresentedKey, row: HandOut) -> None:
+        """Count one read of the row's credential. Raises StorageFault, see `_new`. Effects: none but in memory."""
+        at = monotonic()
+        assert row.connection_id is not None
+        # The integer, since a UUID hashes itself in Python.
+        key = (row.connection_id.int, row.version, presented.key_id, presented.source, 0)
         with self._lock:
-            self._reads[read] += 1
-            self._versions[read] = version
-            self._keys.add(key_id)
-            if minted_id is not None:
-                self._minted.add(minted_id)
-            if not self._started:
-                self._start()
+            found = self._sums.get(key) or self._new(key, row, None, at)
+            found.reads += 1
+            found.last = at
+        if not self._rounds.begun:
+            self._rounds.begin()
+
+    def add_many(self, presented: PresentedKey, rows: Iterable[HandOut]) -> None:
+        """As `add` for each row, with one lock for all."""
+        at, key_id, source = monotonic(), presented.key_id, presented.source
+        with self._lock:
+            for row in rows:
+                assert row.connection_id is not None
+                key = (row.connection_id.int, row.version, key_id, source, 0)
+                found = self._sums.get(key) or self._new(key, row, None, at)
+                found.reads += 1
+                found.last = at
+        if not self._rounds.begun:
+            self._rounds.begin()
+
+    def add_minted(self, presented: PresentedKey, row: HandOut, *, used: bool) -> None:
+        """Count one read of a token for a set of scopes. `used`: it was there already, and is worth renewing."""
+        at, found = monotonic(), row.minted
+        assert row.connection_id is not None
+        assert found is not None
+        assert found.id is not None
+        key = (row.connection_id.int, found.version, presented.key_id, presented.source, found.id.int)
+        with self._lock:
+            reads = self._sums.get(key) or self._new(key, row, found.id, at)
+            reads.reads += 1
+            reads.last = at
+            reads.used = reads.used or used
+        if not self._rounds.begun:
+            self._rounds.begin()
+
+    def _new(self, key: _Key, row: HandOut, minted_id: UUID | None, at: float) -> _Reads:
+        """Raises StorageFault when no more sums can wait: what cannot be written down is not handed out."""
+        if len(self._sums) >= self._full:
+            self._rounds.hurry()
+            if len(self._sums) >= self._most:
+                raise errors.StorageFault()
+        made = self._sums[key] = _Reads(row, minted_id, at)
+        return made
 
     def flush(self) -> None:
         """Write what was counted. Effects: one upsert and an update or two; on failure it is kept for next time."""
+        # One at a time: the last flush of a process waits for the one that is under way.
+        with self._writing:
+            try:
+                if not self._settled():
+                    return
+                while batch := self._take():
+                    self._write(batch)
+                    _note_use(batch)
+            except DatabaseError as error:
+                extra = {"count": len(self._sums), "error": type(error).__name__}
+                logger.warning("reads not written yet", extra=extra)
+
+    def _take(self) -> _Batch:
         with self._lock:
-            reads, versions, keys, used = self._reads, self._versions, self._keys, self._minted
-            self._reads, self._versions, self._keys, self._minted = Counter(), {}, set(), set()
-        if not reads:
-            return
+            if len(self._sums) <= _AT_ONCE:
+                batch, self._sums = self._sums, {}
+                return batch
+            return {key: self._sums.pop(key) for key in list(islice(self._sums, _AT_ONCE))}
+
+    def _write(self, batch: _Batch) -> None:
+        for reads in batch.values():
+            self._mark(reads)
         try:
-            issue_counts.add([(*read, count, versions[read]) for read, count in reads.items()])
-            callers.note_use(keys)
-            if used:
-                minted.note_use(used)
+            with transaction.atomic():
+                written = issue_counts.add(_sums(batch))
+                # From here on only the COMMIT is missing.
+                self._doubt = _Doubt(written, batch)
+            self._doubt = None
         except DatabaseError:
-            logger.warning("reads not written yet", extra={"count": reads.total()})
-            self._put_back(reads, versions, keys, used)
+            if self._doubt is None:
+                self._put_back(batch)
+            raise
 
-    def _put_back(self, reads: Counter[Read], versions: dict[Read, int], keys: set[str], used: set[UUID]) -> None:
+    def _mark(self, reads: _Reads) -> None:
+        if reads.row is not None:
+            reads.fingerprint = self._fingerprints.of(reads.row, minted=reads.minted is not None)
+            reads.row = None
+
+    def _settled(self) -> bool:
+        """Tell whether nothing is in doubt any more. Raises DatabaseError when it cannot be asked."""
+        if self._doubt is None:
+            return True
+        committed = issue_counts.committed(self._doubt.transaction_id)
+        if committed is None:
+            return False
+        batch, self._doubt = self._doubt.batch, None
+        if not committed:
+            self._put_back(batch)
+        return True
+
+    def _put_back(self, batch: _Batch) -> None:
         with self._lock:
-            self._reads.update(reads)
-            self._versions = {**versions, **self._versions}
-            self._keys |= keys
-            self._minted |= used
+            for key, reads in batch.items():
+                newer = self._sums.get(key)
+                if newer is not None:
+                    reads.merge(newer)
+                self._sums[key] = reads
 
-    def _start(self) -> None:
-        # Started by the first read, not at import: threads do not survive the fork of a web worker.
-        self._started = True
-        threading.Thread(target=self._run, name="read-counter", daemon=True).start()
-        atexit.register(self.flush)
 
-    def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(self._flush_seconds):
-            self.flush()
-            connection.close()
+def _sums(batch: _Batch) -> list[Sum]:
+    now = monotonic()
+    return [
+        Sum(
+            connection=reads.connection,
+            tenant=reads.tenant,
+            caller=reads.caller,
+            key=key_id,
+            source=source,
+            version=version,
+            minted=reads.minted,
+            fingerprint=reads.fingerprint,
+            reads=reads.reads,
+            first=now - reads.first,
+            last=now - reads.last,
+        )
+        for (_, version, key_id, source, _), reads in batch.items()
+    ]
+
+
+def _note_use(batch: _Batch) -> None:
+    """What was used, was; that it is noted is worth one try."""
+    callers.note_use({key[2] for key in batch})
+    used = {reads.minted for reads in batch.values() if reads.minted is not None and reads.used}
+    if used:
+        minted.note_use(used)
 
 
 reads = ReadCounter(settings.ISSUE_COUNT_FLUSH_SECONDS)

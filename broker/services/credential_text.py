@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import msgspec
+
 from providers.messages import EnteredCredential, OAuthCredential, Secret, StoredCredential
 
 
@@ -24,7 +26,7 @@ def encode(credential: StoredCredential) -> bytes:
 
 def decode(plaintext: bytes) -> StoredCredential:
     """Return what was encoded: tokens, or what a customer typed in."""
-    fields: dict[str, Any] = json.loads(plaintext)
+    fields: dict[str, Any] = msgspec.json.decode(plaintext)
     entered = _entered(fields["entered"]) if "entered" in fields else None
     if "access_token" not in fields:
         assert entered is not None

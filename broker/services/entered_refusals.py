@@ -1,7 +1,5 @@
 """Why what a customer typed in, or chose, was not taken: what a page needs to say so beside the field."""
 
-from uuid import UUID
-
 from broker.services import incidents
 from providers.errors import (
     AccountUnverified,
@@ -66,9 +64,7 @@ def of_value(error: RequestRefused) -> EntryRefused:
     )
 
 
-def of_answer(
-    error: ProviderError, registration: ClientRegistration, tenant_id: UUID, names: tuple[str, ...] = ()
-) -> EntryRefused:
+def of_answer(error: ProviderError, registration: ClientRegistration, names: tuple[str, ...] = ()) -> EntryRefused:
     """Return what a provider's answer means for whoever looks at the page.
 
     Shape:  names are the fields that the customer has filled in; a refusal of any other value is staff's.
@@ -77,7 +73,7 @@ def of_answer(
     if isinstance(error, RequestRefused) and error.field in names:
         return of_value(error)
     if isinstance(error, ClientRejected | RequestRefused):
-        incidents.report_for(registration, tenant_id, error)
+        incidents.report_for(registration, error)
         return EntryRefused("registration_rejected")
     return EntryRefused(
         next((code for kind, code in _CODES if isinstance(error, kind)), "response_malformed"),

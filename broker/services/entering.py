@@ -115,7 +115,7 @@ def _refused(attempt: _Attempt, error: ProviderError) -> EntryRefused:
         extra={"provider_id": attempt.provider_id, "failure": type(error).__name__, "error": error.error},
     )
     names = tuple(attempt.entered.fields)
-    refused = entered_refusals.of_answer(error, attempt.registration, attempt.session.tenant_id, names)
+    refused = entered_refusals.of_answer(error, attempt.registration, names)
     return _told(attempt, refused, error=error.error, error_id=error.error_id)
 
 

@@ -2,13 +2,25 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from django.db import transaction
 
 from broker.errors import InvalidRequest
-from broker.services import credentials, directory, minting, probing, refusing, renew, scoped, sessions, states
+from broker.services import (
+    credentials,
+    directory,
+    minting,
+    on_demand,
+    probing,
+    refusing,
+    renew,
+    scoped,
+    sessions,
+    states,
+)
 from providers.interface import MINTS_SCOPES
 from providers.messages import ApiReading, HttpResponse
 from tenants import audit
@@ -17,6 +29,8 @@ from tenants.models import Connection, Credential, Reason, State
 from tenants.querysets import minted, reports, slots
 
 logger = logging.getLogger(__name__)
+# The caller's time is over and the provider has not answered: whoever reports again is told what came of it.
+_UNKNOWN_YET = "provider_unavailable"
 _ACTIONS = {
     "stale_version": "take_newer_token",
     "renewed": "retry_with_new_token",
@@ -31,7 +45,10 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a caller tells of an answer. Shape: scopes are those that the token was asked for with, if any."""
+    """What a caller tells of an answer.
+
+    Shape:  scopes are those that the token was asked for with, if any. wait_seconds None: as long as it takes.
+    """
 
     status: int
     version: int
@@ -39,6 +56,7 @@ class Report:
     body: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     scopes: tuple[str, ...] = ()
+    wait_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +147,21 @@ def _credential_refused(connection: Connection, told: Report, current: int | Non
         return "not_a_token_problem"
     if told.version < current:
         return "stale_version"
+    if told.wait_seconds is None:
+        return _asked_of_the_provider(connection, told)
+    return _within(told.wait_seconds, connection, told)
+
+
+def _within(seconds: float, connection: Connection, told: Report) -> str:
+    """As _asked_of_the_provider, for a caller with little time: when it is over, what has begun goes on by itself."""
+    # A copy: the work may outlive this request, which goes on to read the row.
+    own = copy(connection)
+    key = ("report", connection.id, told.version, told.scopes)
+    lane = connection.registration_id
+    return on_demand.within(seconds, key, lambda: _asked_of_the_provider(own, told), lane=lane) or _UNKNOWN_YET
+
+
+def _asked_of_the_provider(connection: Connection, told: Report) -> str:
     if told.scopes:
         return refusing.scoped(connection, told.scopes, told.version)
     if not renew.can_renew(connection.id):

@@ -168,7 +168,7 @@ def doubt(registration_id: UUID, *, ends: bool = False) -> bool:
         return True
     if found.opened:
         registration = ClientRegistration.objects.defer("sealed_secrets").get(pk=registration_id)
-        incidents.open_one(registration, None, incidents.MASS_REFUSALS, error=incidents.MASS_REFUSALS)
+        incidents.open_one(registration, incidents.MASS_REFUSALS, error=incidents.MASS_REFUSALS)
         logger.error("a provider refuses unusually many customers", extra={"registration_id": registration_id})
     return found.allowed
 

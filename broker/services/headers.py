@@ -7,11 +7,13 @@ request is written down by `signatures`, off the path.
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 from broker import errors
 from broker.services import admission, credentials, directory, issue, signatures
+from broker.services.admission import Find
 from broker.services.callers import PresentedKey
-from broker.services.issue import ANY, Find, Wanted
+from broker.services.issue import ANY, Wanted
 from broker.services.kept import Kept
 from providers.errors import ClientRejected, RequestRefused, UnsupportedOperation
 from providers.interface import HANDS_OUT_HEADERS, SIGNS_REQUESTS
@@ -33,6 +35,7 @@ _OF_THE_REQUEST = frozenset(("method", "url", "body", "body_base64", "body_diges
 class IssuedHeaders:
     """What a caller gets: never log it."""
 
+    connection_id: UUID
     signed: SignedHeaders = field(repr=False)
     version: int
     base_url: str
@@ -41,6 +44,7 @@ class IssuedHeaders:
     def as_json(self) -> dict[str, object]:
         """Return the answer's members: the only place where a signature becomes part of a response."""
         return {
+            "connection_id": self.connection_id,
             "headers": self.signed.headers,
             "single_use": self.signed.single_use,
             "valid_until": self.signed.valid_until,
@@ -59,7 +63,11 @@ def issue_headers(
     Raises: RequestRefused, and the errors of broker.errors that docs/errors.md lists for this route.
     Effects: one entry in `signatures` for a request that has a name at the provider; not fresh: those of `renew`.
     """
-    row = issue.usable_row(presented, find, HANDS_OUT_HEADERS, wanted)
+    return issue_for(presented, issue.usable_row(presented, find, HANDS_OUT_HEADERS, wanted), described)
+
+
+def issue_for(presented: PresentedKey, row: HandOut, described: dict[str, Any]) -> IssuedHeaders:
+    """As issue_headers, for a row that is usable already."""
     try:
         request = read_request(**described)
         issued = _issued(row, request)
@@ -71,7 +79,7 @@ def issue_headers(
         raise errors.RegistrationRejected(f"no headers can be made: {error}") from None
     issue.count(presented, row)
     if issued.signed.transaction_id is not None:
-        _write_down(row, request, issued.signed.transaction_id)
+        _write_down(presented, row, request, issued.signed.transaction_id)
     return issued
 
 
@@ -89,7 +97,14 @@ def _issued(row: HandOut, request: RequestToSign) -> IssuedHeaders:
         nonce=new_nonce(),
         expires_at=row.expires_at,
     )
-    return IssuedHeaders(signed=signed, version=row.version, base_url=base_url, degraded=admission.degraded(row))
+    assert row.connection_id is not None
+    return IssuedHeaders(
+        connection_id=row.connection_id,
+        signed=signed,
+        version=row.version,
+        base_url=base_url,
+        degraded=admission.degraded(row),
+    )
 
 
 # A job signs hundreds of requests in a row for one company, and all jobs share a few registrations.
@@ -131,13 +146,14 @@ def _secrets(sealed: SealedRegistration) -> tuple[Secret, ...]:
     return tuple(Secret(secret) for secret in reversed(json.loads(text)))
 
 
-def _write_down(row: HandOut, request: RequestToSign, transaction_id: str) -> None:
+def _write_down(presented: PresentedKey, row: HandOut, request: RequestToSign, transaction_id: str) -> None:
     assert row.connection_id is not None
     assert row.registration is not None
     # Signed, so the URL is one of the provider's own: what stands before the path is its host.
     host = request.url.partition("://")[2].partition("/")[0].partition("?")[0]
     signed = signatures.Request(transaction_id, request.method, host, row.registration.now)
-    signatures.log.add(signatures.Signed(row.tenant_id, row.connection_id, row.caller_name, signed))
+    by = (presented.key_id, presented.source)
+    signatures.log.add(signatures.Signed(row.tenant_id, row.connection_id, row.caller_name, signed, *by))
 
 
 def refused(error: RequestRefused) -> errors.BrokerError:

@@ -161,7 +161,7 @@ def _entered(line: Line, registration: Registration) -> Proven:
 
 def _told(place: _Place, error: ProviderError, dry_run: bool) -> EntryRefused:
     with _transaction(dry_run):
-        return entered_refusals.of_answer(error, place.registration, place.tenant.pk, tuple(place.line.entered or ()))
+        return entered_refusals.of_answer(error, place.registration, tuple(place.line.entered or ()))
 
 
 def _stored(place: _Place, proven: Proven, accepted: bool, dry_run: bool, actor: Actor) -> Connection:

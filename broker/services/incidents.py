@@ -2,6 +2,7 @@
 
 import logging
 import random
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -36,7 +37,7 @@ def report(connection: Connection, error: ProviderError) -> None:
         # Others were accepted a moment ago: this may be the matter of one customer's token, and the next one tells.
         logger.warning("our client was refused once", extra={"registration_id": registration_id})
         return
-    report_for(connection.registration, connection.tenant_id, error)
+    report_for(connection.registration, error)
 
 
 def _of_the_client(error: ProviderError) -> bool:
@@ -45,20 +46,20 @@ def _of_the_client(error: ProviderError) -> bool:
     return error.error in ("invalid_client", "unauthorized_client") or error.status in (None, 401)
 
 
-def report_for(registration: ClientRegistration, tenant_id: UUID, error: ProviderError) -> None:
+def report_for(registration: ClientRegistration, error: ProviderError) -> None:
     """Open a registration's incident; a second report of an open one changes nothing."""
     word = error.error or type(error).__name__
-    open_one(registration, tenant_id, word, error=error.error, description=error.description)
+    open_one(registration, word, error=error.error, description=error.description)
 
 
-def open_one(registration: ClientRegistration, tenant_id: UUID | None, word: str, **detail: object) -> None:
+def open_one(registration: ClientRegistration, word: str, **detail: object) -> None:
     """Write down what is the matter with a registration, and tell staff: once, however often it is found."""
     with transaction.atomic():
         opened = ClientRegistration.objects.filter(pk=registration.pk, incident_since=None).update(
             incident_since=Now(), incident=word[:64]
         )
         if opened:
-            _tell("registration.incident", registration, tenant_id, **detail)
+            _tell("registration.incident", registration, word[:64], **detail)
     view.forget()
 
 
@@ -98,18 +99,13 @@ def _close(registration_id: UUID) -> None:
         closed = rows.select_for_update().defer("sealed_secrets").first()
         if closed is not None:
             rows.update(incident_since=None, incident="")
-            _tell("registration.healed", closed, None)
+            _tell("registration.healed", closed, closed.incident)
 
 
-def _tell(event: str, registration: ClientRegistration, tenant_id: UUID | None, **detail: object) -> None:
+def _tell(event: str, registration: ClientRegistration, incident: str, **detail: object) -> None:
+    """A registration that all share is no tenant's: its events go to whoever has a connection through it."""
     registration_id, provider = str(registration.pk), registration.provider_id
     facts = {"registration_id": registration_id, "provider": provider, **detail}
     audit.record(event, audit.SYSTEM, tenant_id=registration.tenant_id, detail=facts)
-    told = tenant_id or registration.tenant_id or _some_tenant(registration)
-    if told is not None:
-        outbox.write(event, tenant_id=told, registration_id=registration_id, provider=provider)
-
-
-def _some_tenant(registration: ClientRegistration) -> UUID | None:
-    """Events belong to a tenant; a shared registration's to any that uses it."""
-    return Connection.objects.filter(registration=registration).values_list("tenant_id", flat=True).first()
+    told: dict[str, Any] = {"registration_id": registration_id, "provider": provider, "incident": incident}
+    outbox.write(event, tenant_id=registration.tenant_id, **told)

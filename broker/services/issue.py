@@ -4,18 +4,20 @@ Fresh: one query, one unseal, no write. Not fresh: `awaiting` renews, or waits f
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 
 from broker import errors
 from broker.services import admission, awaiting, counts, credentials, directory, renew
+from broker.services.admission import Find
 from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
+from broker.services.kept import Kept
 from providers.errors import ProviderError
 from providers.interface import HANDS_OUT_TOKENS
 from providers.messages import ClientRegistration as Registration
@@ -28,27 +30,31 @@ from tenants.querysets.hand_out import HandOut
 from tenants.querysets.rows import database_now
 from tenants.vault import WrappedKey
 
-Find = Callable[[str], HandOut | None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedToken:
     """What a caller gets. `headers` are ready to be sent to base_url; both hold or reach secrets: never log them."""
 
+    connection_id: UUID
     credential: OAuthCredential
     expires_at: datetime | None
     version: int
     base_url: str
     headers: dict[str, str] = field(repr=False)
     degraded: str | None
+    scope_asked: str = ""
+    scope_missing: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the answer's members: the only place where an access token becomes part of a response."""
         return {
+            "connection_id": self.connection_id,
             "access_token": self.credential.access_token.reveal(),
             "token_type": self.credential.token_type,
             "expires_at": self.expires_at,
             "scope": " ".join(self.credential.scope),
+            "scope_asked": self.scope_asked,
+            "scope_missing": self.scope_missing,
             "version": self.version,
             "base_url": self.base_url,
             "headers": self.headers,
@@ -64,28 +70,57 @@ class Wanted(NamedTuple):
 
 
 ANY = Wanted()
+encode = msgspec.json.encode
+# All that an answer is made of: what follows is the clock's.
+_FROM, _TO = (HandOut._fields.index(name) for name in ("tenant_id", "seconds_left"))
 
 
-def issue_access_token(presented: PresentedKey, find: Find, wanted: Wanted = ANY) -> IssuedToken:
-    """Return an access token that is valid for at least min_ttl seconds.
+def issue_access_token(presented: PresentedKey, find: Find, wanted: Wanted = ANY) -> bytes:
+    """Return an access token that is valid for at least min_ttl seconds, as the JSON of `IssuedToken.as_json`.
 
     Raises: the errors of broker.errors that docs/errors.md lists for this route.
     Effects: none when fresh; otherwise those of `awaiting.renewal`.
     """
-    return hand_out(presented, usable_row(presented, find, HANDS_OUT_TOKENS, wanted))
+    row = usable_row(presented, find, HANDS_OUT_TOKENS, wanted)
+    answer = encode(assemble_row(row).as_json())
+    count(presented, row)
+    return answer
+
+
+# Whoever asks for hundreds at once asks for them again and again. A single token is opened each time: what keeping it
+# would save is lost in what a request costs.
+_answers: Kept[bytes] = Kept(seconds=30, most=10_000)
+
+
+def as_answer(row: HandOut) -> bytes:
+    """Return a usable row's token as JSON. It is kept for a moment, for exactly this row and no changed one.
+
+    Raises: StorageFault.
+    """
+    assert row.connection_id is not None
+    source = (credentials.vault(), row[_FROM:_TO])
+    return _answers.get(row.connection_id.int, source, lambda: encode(assemble_row(row).as_json()))
 
 
 def hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:
     """Return the answer for a usable row, counted. Raises StorageFault."""
-    issued = assemble(
+    issued = assemble_row(row)
+    count(presented, row)
+    return issued
+
+
+def assemble_row(row: HandOut) -> IssuedToken:
+    """Return the answer for a usable row. Raises StorageFault."""
+    return assemble(
+        row.connection_id,
         admission.registration(row),
         opened(row),
         expires_at=row.expires_at,
         version=row.version,
         degraded=admission.degraded(row),
+        asked=row.scopes_asked,
+        granted=row.scopes_granted,
     )
-    count(presented, row)
-    return issued
 
 
 def usable_row(presented: PresentedKey, find: Find, needed: str, wanted: Wanted = ANY) -> HandOut:
@@ -93,17 +128,18 @@ def usable_row(presented: PresentedKey, find: Find, needed: str, wanted: Wanted 
 
     Raises: as `admission.admit`, and what keeps the credential from being renewed.
     """
-    row = admission.admit(presented, find(presented.key_id), needed)
+    row = admission.admit(presented, admission.look_up(presented, find), needed)
     return usable(presented, find, needed, row, wanted)
 
 
 def usable(presented: PresentedKey, find: Find, needed: str, row: HandOut, wanted: Wanted) -> HandOut:
     """As usable_row, for a row that is admitted already."""
-    return row if _fresh(row, wanted) else _renewed(presented, find, needed, row, wanted)
+    return row if fresh(row, wanted.min_ttl) else _renewed(presented, find, needed, row, wanted)
 
 
-def _fresh(row: HandOut, wanted: Wanted) -> bool:
-    return row.sealed is not None and admission.lives_long_enough(row.seconds_left, row.life_seconds, wanted.min_ttl)
+def fresh(row: HandOut, min_ttl: int | None) -> bool:
+    """Tell whether an admitted row's credential is good enough as it is."""
+    return row.sealed is not None and admission.lives_long_enough(row.seconds_left, row.life_seconds, min_ttl)
 
 
 def _renewed(presented: PresentedKey, find: Find, needed: str, row: HandOut, wanted: Wanted) -> HandOut:
@@ -111,8 +147,8 @@ def _renewed(presented: PresentedKey, find: Find, needed: str, row: HandOut, wan
     _check_attainable(row, wanted)
     assert row.connection_id is not None
     came = awaiting.renewal(row.connection_id, version=row.version or 0, wait_seconds=patience(wanted))
-    row = admission.admit(presented, find(presented.key_id), needed)
-    if _fresh(row, wanted):
+    row = admission.admit(presented, find(presented.key_id), needed, cost=0)
+    if fresh(row, wanted.min_ttl):
         return row
     # The tokens that the provider makes now may be shorter than the one before.
     _check_attainable(row, wanted)
@@ -150,17 +186,19 @@ def opened(row: HandOut) -> StoredCredential:
 
 def count(presented: PresentedKey, row: HandOut) -> None:
     """Count one reading of the connection's credential. Effects: none but in memory."""
-    assert row.connection_id is not None
-    counts.reads.add((row.connection_id, row.tenant_id, row.caller_id), version=row.version, key_id=presented.key_id)
+    counts.reads.add(presented, row)
 
 
 def assemble(
+    connection_id: UUID | None,
     registration: Registration,
     credential: StoredCredential,
     *,
     expires_at: datetime | None,
     version: int,
     degraded: str | None,
+    asked: str = "",
+    granted: str = "",
 ) -> IssuedToken:
     """Return the answer for a credential with an access token. Raises OperationUnsupported for one without."""
     provider = directory.provider(registration.provider_id)
@@ -171,14 +209,23 @@ def assemble(
         headers = provider.api_headers(registration, credential)
     except ProviderError as error:
         raise errors.RegistrationRejected(f"no headers can be made: {error}") from None
+    assert connection_id is not None
     return IssuedToken(
+        connection_id=connection_id,
         credential=credential,
         expires_at=expires_at,
         version=version,
         base_url=base_url,
         headers=headers,
         degraded=degraded,
+        scope_asked=asked,
+        scope_missing="" if asked == granted else _missing(asked, granted),
     )
+
+
+def _missing(asked: str, granted: str) -> str:
+    given = granted.split(" ")
+    return " ".join(scope for scope in asked.split(" ") if scope not in given)
 
 
 def issue_to_operator(connection_id: UUID, *, min_ttl: int, actor: Actor) -> IssuedToken:
@@ -199,11 +246,14 @@ def issue_to_operator(connection_id: UUID, *, min_ttl: int, actor: Actor) -> Iss
     except TenantsError:
         raise errors.StorageFault() from None
     issued = assemble(
+        row.pk,
         credentials.registration_without_secrets(row.registration),
         credential,
         expires_at=row.credential.expires_at,
         version=row.credential.version,
         degraded=row.reason or None,
+        asked=" ".join(row.scopes_asked),
+        granted=" ".join(row.scopes_granted),
     )
     audit.record_for(row, "token.read_by_operator", actor, version=issued.version)
     return issued

@@ -16,7 +16,15 @@ from broker.services import credentials
 from broker.services.credential_text import decode
 from broker.services.credentials import active_data_key, seal, unseal, vault
 from tenants.errors import TenantsError
-from tenants.models import ClientRegistration, Connection, Credential, CredentialOrphan, DataKey, MintedToken
+from tenants.models import (
+    ClientRegistration,
+    Connection,
+    Credential,
+    CredentialOrphan,
+    DataKey,
+    MintedToken,
+    WebhookEndpoint,
+)
 from tenants.models.credential import credential_context
 
 logger = logging.getLogger(__name__)
@@ -27,6 +35,7 @@ _UNDER_RETIRED_KEY: tuple[tuple[type[models.Model], Q], ...] = (
     (ClientRegistration, _RETIRED),
     (Credential, _RETIRED | Q(previous_data_key__active=False)),
     (CredentialOrphan, _RETIRED & ~Q(sealed=b"")),
+    (WebhookEndpoint, _RETIRED),
 )
 
 
@@ -70,7 +79,7 @@ def renew_data_keys() -> int:
 
 
 def reseal() -> Tally:
-    """Seal again whatever lies under a retired key: registrations, credentials, orphans.
+    """Seal again whatever lies under a retired key: registrations, credentials, orphans, webhook secrets.
 
     Connect links and flows are left, with what they hold: retired keys still open them, and they end within the hour.
     Tokens for further sets of scopes are dropped: the next request makes new ones.
@@ -127,8 +136,8 @@ def _reseal_locked(found: models.Model) -> int:
     # The lock orders this after any renewal that is being committed: what is read here is the newest version.
     rows = type(found)._default_manager.select_for_update()
     row = rows.filter(pk=found.pk).first()
-    if isinstance(row, ClientRegistration):
-        return _reseal_registration(row)
+    if isinstance(row, ClientRegistration | WebhookEndpoint):
+        return _reseal_secrets(row)
     if isinstance(row, Credential):
         return _reseal_credential(row)
     if isinstance(row, CredentialOrphan):
@@ -136,11 +145,12 @@ def _reseal_locked(found: models.Model) -> int:
     return 0
 
 
-def _reseal_registration(row: ClientRegistration) -> int:
+def _reseal_secrets(row: ClientRegistration | WebhookEndpoint) -> int:
     if row.data_key.active:
         return 0
     sealed = seal(row.seal_context(), unseal(row.data_key, row.seal_context(), row.sealed_secrets))
-    return ClientRegistration.objects.filter(pk=row.pk).update(sealed_secrets=sealed.blob, data_key=sealed.key)
+    rows = type(row)._default_manager.filter(pk=row.pk)
+    return rows.update(sealed_secrets=sealed.blob, data_key=sealed.key)
 
 
 def _reseal_credential(row: Credential) -> int:

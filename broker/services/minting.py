@@ -17,6 +17,7 @@ from django.conf import settings
 from broker import errors
 from broker.errors import BrokerError
 from broker.services import client_secrets, credentials, directory, gates, incidents, presence, schedule, states
+from broker.services.gates import Shut
 from broker.services.renewal_attempt import Outcome
 from providers.definition import Traits
 from providers.errors import (
@@ -29,12 +30,13 @@ from providers.errors import (
     RequestRefused,
     ResponseMalformed,
     RightMissing,
+    UnsupportedOperation,
 )
 from providers.interface import MINTS_SCOPES, Mints
 from providers.messages import ClientRegistration as Registration
 from providers.messages import EnteredCredential, OAuthCredential, TokenResponse
 from tenants.errors import TenantsError
-from tenants.models import Connection, Reason, State
+from tenants.models import Connection, Reason, RegistrationGate, State
 from tenants.querysets import minted, slots
 from tenants.querysets.minted import MintClaim
 
@@ -42,6 +44,11 @@ logger = logging.getLogger(__name__)
 MOST_SETS = 20
 # How long nobody asks again after a refusal that only a person can change.
 _REFUSED_SECONDS = 60.0
+_OF_A_SHUT_GATE: dict[str, Outcome] = {
+    RegistrationGate.Cause.INCIDENT: Outcome.CLIENT_REJECTED,
+    RegistrationGate.Cause.CANARY: Outcome.CLIENT_REJECTED,
+    RegistrationGate.Cause.DOUBTS: Outcome.HELD,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,9 @@ def _mint(claim: MintClaim) -> Minted:
     started = time.monotonic()
     try:
         prepared = _prepare(claim)
+        shut = gates.refused(prepared.connection.registration_id)
+        if shut is not None:
+            return _shut(claim, shut)
         response = prepared.provider.mint(prepared.registration, _entered(prepared), claim.scopes)
     except ProviderError as error:
         return _failed(claim, error)
@@ -117,6 +127,12 @@ def _mint(claim: MintClaim) -> Minted:
         logger.exception("making a token broke", extra={"connection_id": claim.connection_id})
         return _postponed(claim, Outcome.UNAVAILABLE)
     return _stored(claim, prepared, response, time.monotonic() - started)
+
+
+def _shut(claim: MintClaim, shut: Shut) -> Minted:
+    """Nothing is asked through this registration now. What it is about is the outcome."""
+    outcome = _OF_A_SHUT_GATE.get(shut.cause, Outcome.UNAVAILABLE)
+    return _postponed(claim, outcome, min(shut.retry_after, _REFUSED_SECONDS))
 
 
 def _prepare(claim: MintClaim) -> _Prepared:
@@ -161,6 +177,7 @@ def _stored(claim: MintClaim, prepared: _Prepared, response: TokenResponse, elap
 def _failed(claim: MintClaim, error: ProviderError) -> Minted:
     """Classify a failure by whose turn it is, as a renewal's would be."""
     logger.info("minting failed", extra={"connection_id": claim.connection_id, "failure": type(error).__name__})
+    _tell_gate(claim, error)
     if isinstance(error, GrantRejected):
         _count_against(claim.connection_id)
         return _postponed(claim, Outcome.SUSPECT, settings.RENEWAL_CONFIRM_SECONDS)
@@ -178,6 +195,18 @@ def _failed(claim: MintClaim, error: ProviderError) -> Minted:
     retry_after = error.retry_after if isinstance(error, ProviderUnavailable) else None
     wait = schedule.backoff(claim.attempts, random.random(), retry_after)  # noqa: S311  jitter
     return _postponed(claim, Outcome.MALFORMED if malformed else Outcome.UNAVAILABLE, wait)
+
+
+def _tell_gate(claim: MintClaim, error: ProviderError) -> None:
+    """As after a renewal: what is counted is whether the provider answers. Incidents count refusals of ours."""
+    if isinstance(error, UnsupportedOperation | ClientRejected | RequestRefused):
+        return
+    registration_id = Connection.objects.values_list("registration_id", flat=True).get(pk=claim.connection_id)
+    throttled = isinstance(error, ProviderUnavailable) and error.throttled
+    unanswered = isinstance(error, ProviderUnavailable | ResponseMalformed) and not throttled
+    gates.note(registration_id, ok=not unanswered)
+    if isinstance(error, ProviderUnavailable) and throttled:
+        gates.throttle(registration_id, error.retry_after)
 
 
 def _of_the_scope(error: ProviderError) -> bool:

@@ -6,6 +6,7 @@ the other account's; or they turn it away. A sign-in with the right account turn
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -25,6 +26,10 @@ _BESIDE = (State.CONNECTED, State.DEGRADED, State.REAUTHORIZATION_REQUIRED, Stat
 # What renewals report and mend by themselves: a fact of its day, not one to return to.
 _PASSING = (Reason.PROVIDER_UNAVAILABLE, Reason.RATE_LIMITED, Reason.STORAGE_FAULT, Reason.GRANT_REVOKED)
 _BATCH = 100
+
+
+class SignInEnded(Exception):
+    """What waits has ended and cannot be renewed: taken, it would serve nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,8 @@ def _tell(row: Connection, actor: Actor, first: bool) -> None:
     if row.state in states.LIVE:
         states.move(row, State.DEGRADED, Reason.ACCOUNT_MISMATCH, actor=actor, only_from=states.LIVE)
     elif first:
-        outbox.write(states.MISMATCH, tenant_id=row.tenant_id, connection_id=row.pk, state=row.state, reason=row.reason)
+        told: dict[str, Any] = {"provider": row.provider_id, "state": row.state, "reason": row.reason}
+        outbox.write(states.MISMATCH, tenant_id=row.tenant_id, connection_id=row.pk, **told)
 
 
 def waiting(connection: Connection) -> Waiting | None:
@@ -139,7 +145,7 @@ def _waiting(account: dict[str, str], since: datetime) -> Waiting:
 def take(connection: Connection, *, actor: Actor) -> Waiting | None:
     """Make the connection the other account's. Returns whose it is now; None when nothing waits (any more).
 
-    Raises: TenantEnded, CompanyTaken, SealBroken, KeyUnavailable; nothing has changed then.
+    Raises: TenantEnded, CompanyTaken, SignInEnded, SealBroken, KeyUnavailable; nothing has changed then.
     Effects: one transaction: the old credential goes to those that are revoked, then as `storing` says.
     """
     with transaction.atomic():
@@ -173,16 +179,19 @@ def _parked(connection: Connection) -> CredentialOrphan | None:
 
 
 def _arrival(row: Connection, orphan: CredentialOrphan, account: ExternalAccount, actor: Actor) -> Arrival:
-    ends = orphan.expires_at
+    ends, credential = orphan.expires_at, credentials.open_orphan(orphan)
+    left = None if ends is None else (ends - database_now()).total_seconds()
+    if left is not None and left <= 0 and credential.refresh_token is None and credential.entered is None:
+        raise SignInEnded
     return Arrival(
         tenant_id=row.tenant_id,
         registration=row.registration,
         repaired=row,
         asked=tuple(orphan.account.get("asked", [])),
-        credential=credentials.open_orphan(orphan),
+        credential=credential,
         account=account,
         # One that has ended meanwhile is renewed at once.
-        life_seconds=None if ends is None else max((ends - database_now()).total_seconds(), 1.0),
+        life_seconds=None if left is None else max(left, 1.0),
         actor=actor,
     )
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import connection as database
 from django.db import transaction
 
 from broker.errors import BrokerError
@@ -77,10 +78,17 @@ def _once(connection: Connection, attempt: Callable[[], Outcome], newer: Callabl
     outcome = attempt()
     deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
     while outcome is Outcome.BUSY and time.monotonic() < deadline and not (newer() or _dead(connection)):
-        time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
+        _pause()
         # Whoever was renewing may have ended in doubt; then it is this report that decides.
         outcome = attempt()
     return outcome
+
+
+def _pause() -> None:
+    # Those who are waited for need the pool's connections more than those who wait.
+    if not database.in_atomic_block:
+        database.close()
+    time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
 
 
 def asked(connection: Connection, version: int) -> str:
@@ -166,7 +174,7 @@ def _buried(connection: Connection, claim: Claim, error: ProviderError) -> str:
 def _what_others_found(connection: Connection) -> str:
     deadline = time.monotonic() + settings.TOKEN_WAIT_SECONDS
     while slots.held(connection.id) and time.monotonic() < deadline:
-        time.sleep(random.uniform(0.1, 0.25))  # noqa: S311  jitter
+        _pause()
     if _dead(connection):
         return DEAD
     if slots.held(connection.id):

@@ -1,4 +1,4 @@
-"""Store what operators enter: tenants, callers, client registrations."""
+"""Store what operators enter: tenants, client registrations. Callers: `enrolment`."""
 
 import json
 import secrets
@@ -11,13 +11,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from broker.errors import InvalidRequest, TenantNotFound
-from broker.services import callers, credentials, directory, registration_rules, sessions
+from broker.services import credentials, directory, registration_rules, sessions
 from providers.interface import AUTHORIZES
 from providers.messages import ClientRegistration as Registration
 from providers.messages import Secret
 from tenants import audit
 from tenants.audit import Actor
-from tenants.models import ApiKey, Caller, ClientRegistration, Operation, Tenant
+from tenants.models import Caller, ClientRegistration, Tenant
 
 
 def tenant_by_slug(slug: str) -> Tenant:
@@ -36,60 +36,10 @@ def create_tenant(slug: str, *, name: str, locale: str = "en", return_urls: Sequ
         raise InvalidRequest(f"locale must be one of {', '.join(sessions.LOCALES)}")
     tenant = Tenant(slug=slug, name=name, locale=locale, return_urls=list(return_urls))
     with transaction.atomic():
-        _save_new(tenant, f"a tenant with the slug {slug[:64]!r} exists already")
+        save_new(tenant, f"a tenant with the slug {slug[:64]!r} exists already")
         credentials.active_data_key(tenant.id)
         audit.record("tenant.created", actor, tenant_id=tenant.id, detail={"slug": slug})
     return tenant
-
-
-def create_caller(
-    name: str,
-    *,
-    tenants: Sequence[Tenant] | None,
-    providers: Sequence[str],
-    operations: Sequence[str],
-    expires_days: int,
-    actor: Actor,
-) -> tuple[Caller, ApiKey, str]:
-    """Return the caller, its first key's row, and that key in clear. tenants None: all of them."""
-    unknown = set(operations) - set(Operation.values)
-    if unknown or not operations:
-        raise InvalidRequest(f"operations must be among {', '.join(Operation.values)}")
-    if not 1 <= expires_days <= 180:
-        raise InvalidRequest("an API key lives for 1 to 180 days")
-    for provider_id in providers:
-        directory.provider(provider_id)
-    caller = Caller(
-        name=name, all_tenants=tenants is None, providers=list(providers), operations=sorted(set(operations))
-    )
-    with transaction.atomic():
-        _save_new(caller, f"a caller named {name[:64]!r} exists already")
-        caller.tenants.set(tenants or [])
-        row, key = callers.create_key(caller, expires_days=expires_days)
-        audit.record("caller.created", actor, tenant_id=None, detail={"caller": name, "key_id": row.key_id})
-    return caller, row, key
-
-
-def create_key(name: str, *, expires_days: int, actor: Actor) -> tuple[ApiKey, str]:
-    """Return one more key of a caller, row and in clear: the old one goes on working until it is revoked."""
-    caller = Caller.objects.filter(name=name).first()
-    if caller is None:
-        raise InvalidRequest(f"no caller is named {name[:64]!r}")
-    if not 1 <= expires_days <= 180:
-        raise InvalidRequest("an API key lives for 1 to 180 days")
-    with transaction.atomic():
-        row, key = callers.create_key(caller, expires_days=expires_days)
-        audit.record("caller.key_created", actor, tenant_id=None, detail={"caller": name, "key_id": row.key_id})
-    return row, key
-
-
-def revoke_key(key_id: str, *, actor: Actor) -> None:
-    """Refuse a key from its next request on. Raises InvalidRequest for one that is unknown or revoked already."""
-    row = ApiKey.objects.select_related("caller").filter(key_id=key_id[:64]).first()
-    with transaction.atomic():
-        if row is None or not callers.revoke_key(key_id):
-            raise InvalidRequest("no key in use has this id")
-        audit.record("caller.key_revoked", actor, tenant_id=None, detail={"caller": row.caller.name, "key_id": key_id})
 
 
 def registration_by_redirect_key(redirect_key: str) -> ClientRegistration:
@@ -131,7 +81,7 @@ def register_client(
     row = _row_of(value, tenant, redirect_key or secrets.token_hex(8))
     row.secret_expires_at = secret_expires_at
     with transaction.atomic():
-        _save_new(row, "this client id, or this redirect key, is registered already")
+        save_new(row, "this client id, or this redirect key, is registered already")
         audit.record(
             "registration.created",
             actor,
@@ -182,7 +132,8 @@ def check_return_url(url: str) -> None:
         raise InvalidRequest("a return URL must be a plain https address of at most 500 characters")
 
 
-def _save_new(row: Tenant | Caller | ClientRegistration, taken: str) -> None:
+def save_new(row: Tenant | Caller | ClientRegistration, taken: str) -> None:
+    """Insert a row. Raises InvalidRequest: naming the field, or with the sentence for one that exists already."""
     try:
         row.full_clean(validate_unique=False, validate_constraints=False, exclude=["operations", "sealed_secrets"])
         with transaction.atomic():

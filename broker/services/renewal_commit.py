@@ -15,6 +15,7 @@ from broker.services import (
     credential_text,
     credentials,
     escrow,
+    granted,
     incidents,
     orphans,
     renewal_outcomes,
@@ -182,7 +183,7 @@ def _look_closer(one: _Arrival, standing: Standing) -> Outcome:
     try:
         row.state, row.reason = standing.state, standing.reason
         if standing.scopes_granted != one.fresh.scope:
-            Connection.objects.filter(pk=row.pk).update(scopes_granted=list(one.fresh.scope))
+            granted.note(row, standing.scopes_granted, one.fresh.scope)
         _move(row, standing, sorted(set(row.scopes_asked) - set(one.fresh.scope)) if one.fresh.scope else [])
         incidents.heal(row)
     except DatabaseError:

@@ -10,9 +10,10 @@ from functools import partial
 
 from broker import errors
 from broker.services import admission, awaiting, counts, credentials, directory, issue, minting, on_demand
+from broker.services.admission import Find
 from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
-from broker.services.issue import Find, IssuedToken, Wanted
+from broker.services.issue import IssuedToken, Wanted
 from broker.services.minting import Minted
 from broker.services.renewal_attempt import Outcome
 from providers.errors import RequestRefused
@@ -33,14 +34,14 @@ def issue_scoped_token(presented: PresentedKey, named: Named, scopes: tuple[str,
     Effects: none when fresh; otherwise those of `minting`.
     """
     find = partial(hand_out.for_scopes, named=named, scope_key=minting.key_of(scopes))
-    row = admission.admit(presented, find(presented.key_id), MINTS_SCOPES)
+    row = admission.admit(presented, admission.look_up(presented, find), MINTS_SCOPES)
     provider = directory.provider(row.provider_id)
     check_scopes(provider, scopes)
     if is_own(provider, _registration(row), scopes):
         return issue.hand_out(presented, issue.usable(presented, find, MINTS_SCOPES, row, wanted))
     if _fresh(row, wanted):
-        return _hand_out(presented, row, used=True)
-    return _hand_out(presented, _minted(presented, find, row, scopes, wanted), used=False)
+        return _hand_out(presented, row, scopes, used=True)
+    return _hand_out(presented, _minted(presented, find, row, scopes, wanted), scopes, used=False)
 
 
 def check_scopes(provider: AnyProvider, scopes: tuple[str, ...]) -> None:
@@ -83,7 +84,7 @@ def _minted(presented: PresentedKey, find: Find, row: HandOut, scopes: tuple[str
     deadline = time.monotonic() + issue.patience(wanted)
     came = _mint(row, scopes, issue.patience(wanted))
     while True:
-        row = admission.admit(presented, find(presented.key_id), MINTS_SCOPES)
+        row = admission.admit(presented, find(presented.key_id), MINTS_SCOPES, cost=0)
         if _fresh(row, wanted):
             return row
         assert row.connection_id is not None
@@ -115,7 +116,7 @@ def _stale_but_valid(row: HandOut, scopes: tuple[str, ...], wanted: Wanted, came
     raise error
 
 
-def _hand_out(presented: PresentedKey, row: HandOut, *, used: bool) -> IssuedToken:
+def _hand_out(presented: PresentedKey, row: HandOut, scopes: tuple[str, ...], *, used: bool) -> IssuedToken:
     """`used`: it was there already, which is what makes it worth renewing."""
     found = row.minted
     assert row.connection_id is not None
@@ -130,12 +131,14 @@ def _hand_out(presented: PresentedKey, row: HandOut, *, used: bool) -> IssuedTok
     except TenantsError:
         raise errors.StorageFault() from None
     issued = issue.assemble(
+        row.connection_id,
         admission.registration(row),
         token,
         expires_at=found.expires_at,
         version=found.version,
         degraded=admission.degraded(row),
+        asked=" ".join(scopes),
+        granted=" ".join(token.scope),
     )
-    read = (row.connection_id, row.tenant_id, row.caller_id)
-    counts.reads.add(read, version=found.version, key_id=presented.key_id, minted_id=found.id if used else None)
+    counts.reads.add_minted(presented, row, used=used)
     return issued

@@ -1,19 +1,19 @@
 """Write down which requests were signed, by the names they have at the provider: off the path, and never lost.
 
-Buffered in memory and written every other second in one statement: one audit event for what one caller had signed for
-one connection, since a job signs hundreds of requests in a row. A full buffer is written by the request that finds it
+Buffered in memory and written every other second in one statement: one audit event for what one key had signed for one
+connection, since a job signs hundreds of requests in a row. A full buffer is written by the request that finds it
 full, so that callers are slowed down before memory is; what cannot be written then is not signed either.
 """
 
 import logging
-import multiprocessing.util
 import threading
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
+from broker.services.rounds import Rounds
 from tenants.querysets import signatures
 
 logger = logging.getLogger(__name__)
@@ -39,12 +39,16 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     connection: UUID
     caller: str
     request: Request
+    key_id: str = ""
+    source: str = ""
 
 
 class _Event(msgspec.Struct, gc=False):
     tenant: UUID
     connection: UUID
     caller: str
+    key_id: str
+    source: str
     at: datetime
     requests: list[Request]
 
@@ -54,10 +58,9 @@ class SignatureLog:
 
     def __init__(self, *, full: int = FULL, flush_seconds: float = FLUSH_SECONDS) -> None:
         self._full = full
-        self._flush_seconds = flush_seconds
+        self._rounds = Rounds("signature-log", flush_seconds, self.flush)
         self._lock = threading.Lock()
         self._waiting: list[Signed] = []
-        self._started = False
 
     def add(self, signed: Signed) -> None:
         """Keep one entry. Raises DatabaseError when there is no room and none can be made."""
@@ -65,8 +68,8 @@ class SignatureLog:
             full = len(self._waiting) >= self._full
             if not full:
                 self._waiting.append(signed)
-            if not self._started:
-                self._start()
+        if not self._rounds.begun:
+            self._rounds.begin()
         if full:
             self._write()
             with self._lock:
@@ -92,29 +95,17 @@ class SignatureLog:
                 self._waiting = batch + self._waiting
             raise
 
-    def _start(self) -> None:
-        # Started by the first entry, not at import: threads do not survive the fork of a web worker.
-        self._started = True
-        threading.Thread(target=self._run, name="signature-log", daemon=True).start()
-        # Not atexit alone: a server's worker that multiprocessing has forked ends without it.
-        multiprocessing.util.Finalize(None, self.flush, exitpriority=1)
-
-    def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(self._flush_seconds):
-            self.flush()
-            connection.close()
-
 
 def _events(batch: list[Signed]) -> list[_Event]:
-    """One event for each connection and caller, in the order of their first requests; more when one would be long."""
+    """One event for each connection, caller, key and source, in the order of their first requests; more when one would
+    be long."""
     events: list[_Event] = []
-    open_events: dict[tuple[UUID, str], _Event] = {}
+    open_events: dict[tuple[UUID, str, str, str], _Event] = {}
     for signed in batch:
-        key = (signed.connection, signed.caller)
+        key = (signed.connection, signed.caller, signed.key_id, signed.source)
         event = open_events.get(key)
         if event is None or len(event.requests) >= MOST_IN_ONE:
-            event = _Event(signed.tenant, signed.connection, signed.caller, signed.request.at, [])
+            event = _Event(signed.tenant, *key, signed.request.at, [])
             open_events[key] = event
             events.append(event)
         event.requests.append(signed.request)

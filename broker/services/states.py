@@ -19,6 +19,7 @@ _EVENTS = {
     State.SUSPENDED: "connection.suspended",
     State.DISCONNECTED: "connection.disconnected",
 }
+_OUTAGE = (Reason.PROVIDER_UNAVAILABLE, Reason.RATE_LIMITED)
 # A sign-in with another company waits for somebody's word: no renewal and no report says anything about it.
 _WAITS = Q(state=State.DEGRADED, reason=Reason.ACCOUNT_MISMATCH)
 
@@ -48,15 +49,28 @@ def move(
             return False
         event = _event(connection.state, state, reason)
         audit.record_for(connection, event, actor, reason=reason.value, previous=connection.state, **detail)
-        outbox.write(
-            event,
-            tenant_id=connection.tenant_id,
-            connection_id=connection.id,
-            state=state.value,
-            reason=reason.value,
-        )
+        if not _goes_on(connection, state, reason):
+            _tell(connection, event, state, reason)
     connection.state, connection.reason = state, reason
     return True
+
+
+def _goes_on(before: Connection, state: State, reason: Reason) -> bool:
+    """The same trouble in another guise: an outage that alternates between the two is told once."""
+    degraded = before.state == state == State.DEGRADED
+    return degraded and before.reason in _OUTAGE and reason in _OUTAGE
+
+
+def _tell(before: Connection, event: str, state: State, reason: Reason) -> None:
+    outbox.write(
+        event,
+        tenant_id=before.tenant_id,
+        connection_id=before.id,
+        provider=before.provider_id,
+        state=state.value,
+        reason=reason.value,
+        previous_state=str(before.state),
+    )
 
 
 def _event(before: str, state: State, reason: Reason) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from broker.services import credentials, directory, orphans, schedule, states
+from broker.services import credentials, directory, granted, orphans, schedule, states
 from providers.interface import RENEWS
 from providers.messages import ExternalAccount, OAuthCredential, StoredCredential
 from tenants import audit
@@ -155,11 +155,12 @@ def _row_for(arrival: Arrival) -> Connection:
 
 
 def _write(row: Connection, arrival: Arrival) -> None:
+    granted.note(row, row.scopes_granted, arrival.granted, actor=arrival.actor)
     row.scopes_asked, row.scopes_granted = list(arrival.asked), list(arrival.granted)
     if arrival.account is not None:
         row.external_issuer, row.external_subject = arrival.account.issuer, arrival.account.subject
         row.external_name = arrival.account.name
-    fields = ["scopes_asked", "scopes_granted", "external_issuer", "external_subject", "external_name"]
+    fields = ["scopes_asked", "external_issuer", "external_subject", "external_name"]
     row.save(update_fields=fields)
     Connection.objects.filter(pk=row.pk).update(connected_at=Now())
 

@@ -62,6 +62,11 @@ def _of(detail: Detail, name: str, before: str = "", after: str = "") -> str:
     return f"{before}{detail[name]}{after}" if detail.get(name) not in (None, "", []) else ""
 
 
+def _listed(detail: Detail, name: str) -> str:
+    found = detail.get(name)
+    return f": {', '.join(map(str, found))}" if found else ""
+
+
 def _names(detail: Detail) -> str:
     """What the provider knows signed requests as; the first few say which job it was."""
     names = [str(request.get("transaction_id")) for request in detail.get("requests") or []]
@@ -93,6 +98,13 @@ _MEANINGS: dict[str, str] = {
     "throttled": "The provider asked to wait.",
     "unavailable": "The provider had a fault.",
     "content": "It speaks of the request itself, not of the connection.",
+}
+# See `tenants.models.WebhookEndpoint.DisabledBecause`.
+_DISABLED: dict[str, str] = {
+    "caller": "its caller wanted it so",
+    "gone": "it answered that it is gone",
+    "failing": "it accepted nothing for three days",
+    "staff": "staff wanted it so",
 }
 _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "authorization.started": "The customer opened the connect page and was sent to the provider.",
@@ -145,6 +157,7 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
         "The connection works with its own company, and the sign-in with another one waits for a decision."
     ),
     "connection.expires_soon": lambda d: f"{_ENDING.get(str(d.get('kind')), 'The connection ends')}{_end(d)}.",
+    "connection.scope_reduced": lambda d: f"The provider granted fewer rights than before.{_missing(d)}",
     "connection.recovered": "The connection works again.",
     "connection.degraded": lambda d: f"The connection works, but something is wrong.{_missing(d)}{_answer(d)}",
     "connection.reauthorization_required": lambda d: (
@@ -181,10 +194,46 @@ _SENTENCES: dict[str, str | Callable[[Detail], str]] = {
     "tenant.deleted": lambda d: (
         f"The tenant{_of(d, 'slug', ' ')} was deleted with all that it had; its keys were destroyed."
     ),
-    "caller.created": lambda d: f"A caller was created with its first API key{_of(d, 'caller', ': ')}.",
+    "caller.created": lambda d: (
+        f"A caller was created{' with its first API key' if d.get('key_id') else ''}{_of(d, 'caller', ': ')}."
+    ),
     "caller.changed": lambda d: f"What the caller{_of(d, 'caller', ' ')} may do was changed.{_changed(d)}",
     "caller.key_revoked": lambda d: f"The API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} was revoked.",
     "caller.key_created": lambda d: f"{d.get('caller', 'A caller')} got one more API key{_of(d, 'key_id', ': ')}.",
+    "webhook.endpoint_created": lambda d: (
+        f"{d.get('caller', 'A caller')} asked to be told of events{_of(d, 'host', ' at ')}."
+    ),
+    "webhook.endpoint_changed": lambda d: f"The webhook endpoint{_of(d, 'host', ' at ')} was changed.{_changed(d)}",
+    "webhook.endpoint_deleted": lambda d: f"The webhook endpoint{_of(d, 'host', ' at ')} was deleted.",
+    "webhook.endpoint_disabled": lambda d: (
+        f"The webhook endpoint{_of(d, 'host', ' at ')} was disabled"
+        f"{_of(_DISABLED, str(d.get('because')), ': ')}; what waited for it is not sent."
+    ),
+    "webhook.endpoint_enabled": lambda d: f"The webhook endpoint{_of(d, 'host', ' at ')} was enabled again.",
+    "webhook.secret_rotated": lambda d: f"The webhook endpoint{_of(d, 'host', ' at ')} got a new signing secret.",
+    "webhook.replayed": lambda d: f"An event was sent once more to the webhook endpoint{_of(d, 'host', ' at ')}.",
+    "webhook.test": lambda d: f"A test event was sent to the webhook endpoint{_of(d, 'host', ' at ')}.",
+    "caller.key_changed": lambda d: (
+        f"Where the API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} may come from was changed"
+        f"{_listed(d, 'networks')}."
+    ),
+    "caller.workload_added": lambda d: (
+        f"A workload may come in as {d.get('caller', 'a caller')}{_of(d, 'subject', ': ')}{_of(d, 'issuer', ', by ')}."
+    ),
+    "caller.throttled": lambda d: (
+        f"The API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} read unusually many connections"
+        f"{_of(d, 'connections', ' (', ' in an hour)')}, as a stolen one would, and is turned away for an hour."
+    ),
+    "caller.throttle_lifted": lambda d: (
+        f"Staff let the API key{_of(d, 'key_id', ' ')} of {d.get('caller', 'a caller')} read on."
+    ),
+    "issuer.trusted": lambda d: f"An issuer of workload tokens is trusted from now on{_of(d, 'issuer', ': ')}.",
+    "issuer.changed": lambda d: f"The terms of the trusted issuer{_of(d, 'issuer', ' ')} were changed.",
+    "issuer.distrusted": lambda d: f"Tokens of the issuer{_of(d, 'issuer', ' ')} are refused from now on.",
+    "audit.reads_purged": lambda d: f"Counts of reads{_of(d, 'before', ' from before ')} were deleted as too old.",
+    "audit.exported": lambda d: (
+        f"The audit log of a tenant was exported{_of(d, 'start', ', from ')}{_of(d, 'end', ', up to ')}."
+    ),
     "token.read_by_operator": "Somebody with the command line read an access token.",
     "staff.renew_requested": "Staff asked for a renewal.",
     "staff.repair_link_shown": "Staff looked up the repair link, to give it to the customer.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+AddressRange = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Reserved ranges that some Python versions still count as global.
@@ -28,6 +30,15 @@ def is_public(address: Address) -> bool:
         and not address.is_reserved
         and not any(address in network for network in _RESERVED if network.version == address.version)
     )
+
+
+def is_inside(address: Address, ranges: Iterable[AddressRange]) -> bool:
+    """Whether the address belongs to one of these ranges, whatever it is wrapped in."""
+    inner = _unwrapped(address)
+    if inner is not None:
+        return is_inside(inner, ranges)
+    # Where machines of a cloud are told their own credentials, however wide a range somebody has opened.
+    return not address.is_link_local and any(address in each for each in ranges if each.version == address.version)
 
 
 def is_loopback(address: Address) -> bool:

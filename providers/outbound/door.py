@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from typing import TypeVar
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import httpcore2
@@ -18,8 +19,11 @@ import httpcore2
 from providers.definition.rules import LOOPBACK_HOSTS
 from providers.errors import ProviderError, ProviderUnavailable, ResponseMalformed
 from providers.messages import HttpRequest, HttpResponse
+from providers.outbound.addresses import AddressRange
 from providers.outbound.http1 import BodyTooLarge, NotHttp, Unsendable, port_of, read_answer, request_bytes
 from providers.outbound.network import AddressRefused, Attempt, DeadlinePassed, Network, Unresolvable, Wire
+
+Result = TypeVar("Result")
 
 
 class Outbound:
@@ -27,6 +31,7 @@ class Outbound:
 
     Units:  seconds, wall clock: total_timeout covers name, connection, TLS, request, headers and body.
             max_bytes is the body's cap; encodings other than identity are never asked for nor decoded.
+    Shape:  opened are address ranges that may be connected to although they are not public.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Outbound:
         allow_loopback: bool = False,
         user_agent: str = "token-broker",
         ssl_context: ssl.SSLContext | None = None,
+        opened: tuple[AddressRange, ...] = (),
     ) -> None:
         self._connect_timeout = connect_timeout
         self._total_timeout = total_timeout
@@ -47,20 +53,7 @@ class Outbound:
         context = ssl_context or httpcore2.default_ssl_context()
         context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
         context.set_alpn_protocols(["http/1.1"])
-        self._network = Network(allow_loopback=allow_loopback, tls=context)
-
-    def post_form(
-        self,
-        url: str,
-        fields: tuple[tuple[str, str], ...],
-        headers: Mapping[str, str],
-        *,
-        endpoint: str = "",
-        provider_id: str = "",
-    ) -> HttpResponse:
-        """The answer to one form POST; see `send`."""
-        request = HttpRequest(method="POST", url=url, endpoint=endpoint, fields=fields, headers=headers)
-        return self.send(request, provider_id=provider_id)
+        self._network = Network(allow_loopback=allow_loopback, tls=context, opened=opened)
 
     def get(self, url: str, headers: Mapping[str, str], *, endpoint: str = "", provider_id: str = "") -> HttpResponse:
         """The answer to one GET; see `send`."""
@@ -75,6 +68,21 @@ class Outbound:
                 when the answer is too large.
         Effects: one request; nothing is tried twice.
         """
+        return self._guarded(request, provider_id, lambda url, attempt: self._exchange(request, url, attempt, None))
+
+    def post_json(self, url: str, content: bytes, headers: Mapping[str, str], *, endpoint: str = "") -> HttpResponse:
+        """The head of the answer to JSON that is sent byte by byte as it is, signed as it may be; see `send`."""
+        request = HttpRequest(method="POST", url=url, endpoint=endpoint, encoding="json", headers=headers)
+        return self._guarded(request, "", lambda split, attempt: self._exchange(request, split, attempt, content))
+
+    def check(self, url: str, *, endpoint: str = "") -> None:
+        """Look where a request to this address would go. Raises: ProviderUnavailable. Effects: a name is looked up."""
+        request = HttpRequest(method="POST", url=url, endpoint=endpoint)
+        self._guarded(
+            request, "", lambda split, attempt: self._network.checked(split.hostname or "", port_of(split), attempt)
+        )
+
+    def _guarded(self, request: HttpRequest, provider_id: str, act: Callable[[SplitResult, Attempt], Result]) -> Result:
         url = urlsplit(_address(request))
         attempt = Attempt(
             deadline=time.monotonic() + self._total_timeout,
@@ -82,7 +90,7 @@ class Outbound:
             loopback_only=self._checked_scheme(url, request, provider_id) == "http",
         )
         try:
-            return self._exchange(request, url, attempt)
+            return act(url, attempt)
         except _FAILURES as failure:
             error = _translated(failure, attempt, request, provider_id)
         # Raised outside the handler: the causes may quote the peer's bytes, and must not be chained.
@@ -99,9 +107,11 @@ class Outbound:
             description="only https is allowed",
         )
 
-    def _exchange(self, request: HttpRequest, url: SplitResult, attempt: Attempt) -> HttpResponse:
-        content, headers = self._encoded(request)
-        data = request_bytes(request.method, url, headers, content)
+    def _exchange(
+        self, request: HttpRequest, url: SplitResult, attempt: Attempt, content: bytes | None
+    ) -> HttpResponse:
+        body, headers = self._encoded(request)
+        data = request_bytes(request.method, url, headers, body if content is None else content)
         encrypted = url.scheme == "https"
         # No connection is kept: a request on one that the peer has just closed would have an unknown outcome,
         # and for a single-use refresh token an unknown outcome costs more than a handshake.
@@ -110,7 +120,8 @@ class Outbound:
         ) as connection:
             wire = Wire(connection, attempt)
             wire.send(data)
-            return read_answer(wire, request.method, self._max_bytes)
+            # Whoever is sent an event says all by the status: the rest is left unread, as after a HEAD.
+            return read_answer(wire, request.method if content is None else "HEAD", self._max_bytes)
 
     def _encoded(self, request: HttpRequest) -> tuple[bytes | None, dict[str, str]]:
         headers: dict[str, str] = {

@@ -13,7 +13,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 
-from providers.outbound.addresses import Address, is_loopback, is_public
+from providers.outbound.addresses import Address, AddressRange, is_inside, is_loopback, is_public
 from providers.outbound.lookups import Lookups
 
 
@@ -54,10 +54,14 @@ class Attempt:
 
 
 class Network:
-    """Connects to addresses it has checked itself; TLS still verifies the name."""
+    """Connects to addresses it has checked itself; TLS still verifies the name.
 
-    def __init__(self, *, allow_loopback: bool, tls: ssl.SSLContext) -> None:
+    Shape:  opened are ranges that may be connected to although they are not public.
+    """
+
+    def __init__(self, *, allow_loopback: bool, tls: ssl.SSLContext, opened: tuple[AddressRange, ...] = ()) -> None:
         self._allow_loopback = allow_loopback
+        self._opened = opened
         self._tls = tls
         self._lookups = Lookups()
 
@@ -66,7 +70,7 @@ class Network:
 
         Raises: AddressRefused, Unresolvable, DeadlinePassed, OSError.
         """
-        addresses = self._checked(host, port, attempt)
+        addresses = self.checked(host, port, attempt)
         try:
             connection = _connect_first(addresses, port, attempt)
             return self._encrypted(connection, host, attempt) if encrypted else connection
@@ -74,7 +78,11 @@ class Network:
             self._lookups.forget(host, port)
             raise
 
-    def _checked(self, host: str, port: int, attempt: Attempt) -> tuple[Address, ...]:
+    def checked(self, host: str, port: int, attempt: Attempt) -> tuple[Address, ...]:
+        """The name's addresses, when every one of them may be connected to.
+
+        Raises: AddressRefused, Unresolvable, DeadlinePassed.
+        """
         # No host would mean this machine to the resolver.
         found = self._lookups.addresses(host, port, seconds=attempt.remaining(attempt.connect_timeout)) if host else ()
         if not found:
@@ -86,7 +94,7 @@ class Network:
     def _is_allowed(self, address: Address, attempt: Attempt) -> bool:
         if self._allow_loopback and is_loopback(address):
             return True
-        return not attempt.loopback_only and is_public(address)
+        return not attempt.loopback_only and (is_public(address) or is_inside(address, self._opened))
 
     def _encrypted(self, connection: socket.socket, host: str, attempt: Attempt) -> socket.socket:
         try:

@@ -46,6 +46,10 @@ _HARMLESS = frozenset({"/ping"})
 class Fivaldi(SigningProvider):
     """SignsRequests and Verifies."""
 
+    def covers_body(self, content_type: str) -> bool:
+        """Whether a body of this type is part of what is signed: all but multipart."""
+        return content_type[: len(_UNSIGNED_TYPE)].lower() != _UNSIGNED_TYPE
+
     def sign(
         self,
         registration: ClientRegistration,
@@ -107,7 +111,7 @@ class Fivaldi(SigningProvider):
                 self.refuse("digest_not_md5", "body_digest", expected="the body's MD5 in lower-case hex")
             if digest in ("", _MD5_OF_NOTHING):
                 return "", ""
-        if content_type[: len(_UNSIGNED_TYPE)].lower() == _UNSIGNED_TYPE:
+        if not self.covers_body(content_type):
             return "", ""
         if not content_type:
             self.refuse("missing", "content_type", expected="the Content-Type that is sent with the body")

@@ -2,6 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.functions
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import uuid
@@ -22,6 +23,8 @@ class Migration(migrations.Migration):
                 ('events', models.BigIntegerField()),
                 ('reads', models.BigIntegerField()),
                 ('previous', models.BinaryField()),
+                ('events_digest', models.BinaryField()),
+                ('reads_digest', models.BinaryField()),
                 ('digest', models.BinaryField()),
                 ('key_version', models.CharField(max_length=32)),
                 ('sealed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -75,7 +78,8 @@ class Migration(migrations.Migration):
             name='WebhookDelivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('connection_id', models.UUIDField(null=True)),
+                ('uid', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True)),
+                ('order_key', models.UUIDField()),
                 ('state', models.CharField(choices=[('waiting', 'waits for its turn, or for the next try'), ('delivered', 'accepted'), ('given_up', 'not accepted within three days'), ('dropped', 'the endpoint was disabled or deleted')], default='waiting', max_length=10)),
                 ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('leased_until', models.DateTimeField(null=True)),
@@ -98,6 +102,9 @@ class Migration(migrations.Migration):
                 ('types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, size=None)),
                 ('sealed_secrets', models.BinaryField()),
                 ('previous_secrets_end_at', models.DateTimeField(blank=True, null=True)),
+                ('failures', models.PositiveIntegerField(default=0)),
+                ('failing_since', models.DateTimeField(blank=True, null=True)),
+                ('paused_until', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('disabled_at', models.DateTimeField(blank=True, null=True)),
                 ('disabled_because', models.CharField(blank=True, choices=[('', ''), ('caller', 'its caller disabled it'), ('gone', 'it answered 410'), ('failing', 'nothing was accepted for days'), ('staff', 'staff disabled it')], default='', max_length=10)),
@@ -147,6 +154,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='issuecount',
+            name='minted_id',
+            field=models.UUIDField(null=True),
+        ),
+        migrations.AddField(
+            model_name='issuecount',
             name='fingerprint',
             field=models.BinaryField(null=True),
         ),
@@ -190,6 +202,30 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['tenant', 'created_at', 'id'], name='connection_tenant_pages'),
         ),
         migrations.AddIndex(
+            model_name='connection',
+            index=models.Index(fields=['provider_id', 'created_at', 'id'], name='connection_provider_pages'),
+        ),
+        migrations.AddIndex(
+            model_name='tenant',
+            index=models.Index(condition=models.Q(('deleted_at', None), _negated=True), fields=['id'], name='tenant_ending'),
+        ),
+        migrations.RemoveIndex(
+            model_name='connection',
+            name='connection_by_provider',
+        ),
+        migrations.AddIndex(
+            model_name='connection',
+            index=models.Index(fields=['tenant', 'provider_id', 'created_at', 'id'], name='connection_by_provider'),
+        ),
+        migrations.RemoveIndex(
+            model_name='connection',
+            name='connection_in_trouble',
+        ),
+        migrations.AddIndex(
+            model_name='connection',
+            index=models.Index(condition=models.Q(('state', 'connected'), _negated=True), fields=['state', 'created_at', 'id'], name='connection_in_trouble'),
+        ),
+        migrations.AddIndex(
             model_name='issuecount',
             index=models.Index(fields=['key_id', 'hour'], name='reads_by_key'),
         ),
@@ -198,12 +234,46 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['tenant_id', 'hour'], name='reads_of_tenant'),
         ),
         migrations.AddIndex(
+            model_name='issuecount',
+            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['hour'], name='reads_by_hour'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['at'], name='audit_by_time'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(condition=models.Q(('action', 'audit.reads_purged')), fields=['id'], name='audit_of_purges'),
+        ),
+        migrations.AlterModelOptions(
+            name='auditevent',
+            options={'permissions': [('export_audit', "Can export a tenant's audit log")]},
+        ),
+        migrations.AlterField(
+            model_name='outboxevent',
+            name='connection_id',
+            field=models.UUIDField(null=True),
+        ),
+        migrations.AlterField(
+            model_name='outboxevent',
+            name='tenant_id',
+            field=models.UUIDField(null=True),
+        ),
+        migrations.AddIndex(
             model_name='outboxevent',
             index=models.Index(condition=models.Q(('position', None)), fields=['id'], name='event_to_publish'),
         ),
+        migrations.AddIndex(
+            model_name='outboxevent',
+            index=models.Index(fields=['tenant_id', 'position'], name='event_of_tenant'),
+        ),
+        migrations.AddIndex(
+            model_name='outboxevent',
+            index=models.Index(fields=['connection_id', 'position'], name='event_of_connection'),
+        ),
         migrations.AddConstraint(
             model_name='issuecount',
-            constraint=models.UniqueConstraint(fields=('connection_id', 'caller_id', 'hour', 'key_id', 'source', 'version'), name='one_count_an_hour'),
+            constraint=models.UniqueConstraint(fields=('connection_id', 'caller_id', 'hour', 'key_id', 'source', 'version', 'minted_id'), name='one_count_an_hour', nulls_distinct=False),
         ),
         migrations.AddField(
             model_name='idempotentrequest',
@@ -250,11 +320,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='delivery_due'),
+            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'due_at'], name='delivery_due'),
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'connection_id', 'id'], name='delivery_lane'),
+            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'order_key', 'id'], name='delivery_order'),
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',

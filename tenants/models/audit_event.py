@@ -1,5 +1,6 @@
 """Who did what."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
@@ -25,6 +26,7 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
+        permissions = [("export_audit", "Can export a tenant's audit log")]
         indexes = [
             models.Index(fields=["connection_id", "-id"], name="audit_of_connection"),
             # A timeline leaves out what was signed, which outnumbers all else by far.
@@ -32,6 +34,9 @@ class AuditEvent(models.Model):
                 fields=["connection_id", "-id"], name="audit_of_timeline", condition=~Q(action="request.signed")
             ),
             models.Index(fields=["tenant_id", "-id"], name="audit_of_tenant"),
+            # Rows come in the order of their times, so a few bytes a megabyte tell where a day is.
+            BrinIndex(fields=["at"], name="audit_by_time", autosummarize=True),
+            models.Index(fields=["id"], name="audit_of_purges", condition=Q(action="audit.reads_purged")),
             # Support looks for a provider's error by the reference that the provider gave it.
             models.Index(
                 KeyTransform("error_id", "detail"),
@@ -49,6 +54,8 @@ class IssueCount(models.Model):
 
     Counted, not one row a read. fingerprint is a keyed hash of what was handed out: it tells two tokens apart, and a
     token that is found somewhere can be matched, but nothing leads back to it.
+    hour is when the count was written, first_at and last_at are when it was read: nothing is added to a past hour.
+    minted_id names the token among those for sets of scopes, whose versions are numbers of their own.
     """
 
     connection_id = models.UUIDField()
@@ -57,6 +64,7 @@ class IssueCount(models.Model):
     key_id = models.CharField(max_length=40, default="", db_default="")
     source = models.CharField(max_length=45, default="", db_default="")
     version = models.BigIntegerField()
+    minted_id = models.UUIDField(null=True)
     fingerprint = models.BinaryField(null=True)
     hour = models.DateTimeField()
     reads = models.BigIntegerField()
@@ -66,12 +74,15 @@ class IssueCount(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["connection_id", "caller_id", "hour", "key_id", "source", "version"], name="one_count_an_hour"
+                fields=["connection_id", "caller_id", "hour", "key_id", "source", "version", "minted_id"],
+                name="one_count_an_hour",
+                nulls_distinct=False,
             )
         ]
         indexes = [
             models.Index(fields=["key_id", "hour"], name="reads_by_key"),
             models.Index(fields=["tenant_id", "hour"], name="reads_of_tenant"),
+            BrinIndex(fields=["hour"], name="reads_by_hour", autosummarize=True),
         ]
 
     def __str__(self) -> str:
@@ -83,12 +94,16 @@ class AuditDay(models.Model):
 
     Append only as the events are. Whoever changes, adds or takes away a row of a closed day, or a day, is found out
     by the command verify_audit unless they also hold the key.
+    events and reads are how many rows there were. Their digests stand beside the day's own, so that the chain can be
+    followed after reads have been deleted as too old. key_version is the id of the data key.
     """
 
     day = models.DateField(primary_key=True)
     events = models.BigIntegerField()
     reads = models.BigIntegerField()
     previous = models.BinaryField()
+    events_digest = models.BinaryField()
+    reads_digest = models.BinaryField()
     digest = models.BinaryField()
     key_version = models.CharField(max_length=32)
     sealed_at = models.DateTimeField(db_default=Now())

@@ -78,11 +78,14 @@ class Connection(models.Model):
             ("suspend_connection", "Can suspend and resume a connection"),
         ]
         indexes = [
-            models.Index(fields=["tenant", "provider_id"], name="connection_by_provider"),
+            models.Index(fields=["tenant", "provider_id", "created_at", "id"], name="connection_by_provider"),
             models.Index(fields=["created_at", "id"], name="connection_pages"),
             models.Index(fields=["tenant", "created_at", "id"], name="connection_tenant_pages"),
+            models.Index(fields=["provider_id", "created_at", "id"], name="connection_provider_pages"),
             models.Index(fields=["external_subject"], name="connection_by_account"),
-            models.Index(fields=["state"], condition=~Q(state="connected"), name="connection_in_trouble"),
+            models.Index(
+                fields=["state", "created_at", "id"], condition=~Q(state="connected"), name="connection_in_trouble"
+            ),
         ]
 
     def __str__(self) -> str:

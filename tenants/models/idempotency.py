@@ -1,10 +1,13 @@
 """Answers that are given again when a caller repeats a request."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models.functions import Now
 
 from tenants.models.caller import Caller
 from tenants.models.data_key import DataKey
+from tenants.vault import SealContext
 
 
 class IdempotentRequest(models.Model):
@@ -28,3 +31,6 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return f"answer to {self.key}"
+
+    def seal_context(self) -> SealContext:
+        return SealContext(tenant_id=None, row_id=UUID(int=self.pk), field="idempotent_answer")

@@ -1,6 +1,7 @@
 """What changed, and who is told: events, webhook endpoints, deliveries."""
 
 import uuid
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
@@ -18,19 +19,24 @@ class OutboxEvent(models.Model):
 
     tenant_id is empty for what is no tenant's: a client registration that all share, a caller.
     position is given when it is published, by one publisher at a time: whoever has read up to a position misses
-    nothing, and a connection's events are in the order in which they happened.
+    nothing, and a connection's events are in the order in which they happened. Below zero: an endpoint's test, which
+    is in nobody's list. With the position, the payload gets what the event's receivers are told besides.
     """
 
     uid = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
-    tenant_id = models.UUIDField(null=True, db_index=True)
-    connection_id = models.UUIDField(null=True, db_index=True)
+    tenant_id = models.UUIDField(null=True)
+    connection_id = models.UUIDField(null=True)
     type = models.CharField(max_length=60)
     payload = models.JSONField(default=dict)
     position = models.BigIntegerField(null=True, unique=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        indexes = [models.Index(fields=["id"], condition=Q(position=None), name="event_to_publish")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(position=None), name="event_to_publish"),
+            models.Index(fields=["tenant_id", "position"], name="event_of_tenant"),
+            models.Index(fields=["connection_id", "position"], name="event_of_connection"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} of {self.connection_id}"
@@ -40,6 +46,8 @@ class WebhookEndpoint(models.Model):
     """Where a caller wants to be told of what it may see. types empty: every type.
 
     The signing secrets are one sealed list, newest last; all but the newest end at previous_secrets_end_at.
+    failures counts the tries since something was accepted, failing_since is the first of them; after several,
+    nothing is sent before paused_until.
     """
 
     class DisabledBecause(models.TextChoices):
@@ -57,6 +65,9 @@ class WebhookEndpoint(models.Model):
     sealed_secrets = models.BinaryField()
     data_key = models.ForeignKey(DataKey, on_delete=models.PROTECT, related_name="+")
     previous_secrets_end_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_because = models.CharField(max_length=10, choices=DisabledBecause.choices, blank=True, default="")
@@ -65,7 +76,8 @@ class WebhookEndpoint(models.Model):
         ordering = ["-created_at", "id"]
 
     def __str__(self) -> str:
-        return self.url
+        # Not the whole address: some receivers take a secret in it.
+        return urlsplit(self.url).hostname or ""
 
     def seal_context(self) -> SealContext:
         return SealContext(tenant_id=None, row_id=self.id, field="webhook_secrets")
@@ -75,7 +87,8 @@ class WebhookDelivery(models.Model):
     """One event for one endpoint, until it is accepted or given up.
 
     tries is a short list of {at, status or error, ms}: the answers' bodies are not kept.
-    connection_id is the event's: of one connection, the next is sent only when the one before has ended.
+    order_key is shared by what has to arrive in order (a connection's events, a registration's): the next is sent
+    only when the one before has ended. attempts is also the fence: who sent an earlier one says nothing any more.
     """
 
     class State(models.TextChoices):
@@ -84,9 +97,10 @@ class WebhookDelivery(models.Model):
         GIVEN_UP = "given_up", "not accepted within three days"
         DROPPED = "dropped", "the endpoint was disabled or deleted"
 
+    uid = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
     event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
-    connection_id = models.UUIDField(null=True)
+    order_key = models.UUIDField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     due_at = models.DateTimeField(db_default=Now())
     leased_until = models.DateTimeField(null=True)
@@ -99,10 +113,8 @@ class WebhookDelivery(models.Model):
     class Meta:
         verbose_name_plural = "webhook deliveries"
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(state="waiting"), name="delivery_due"),
-            models.Index(
-                fields=["endpoint", "connection_id", "id"], condition=Q(state="waiting"), name="delivery_lane"
-            ),
+            models.Index(fields=["endpoint", "due_at"], condition=Q(state="waiting"), name="delivery_due"),
+            models.Index(fields=["endpoint", "order_key", "id"], condition=Q(state="waiting"), name="delivery_order"),
             models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint"),
         ]
 

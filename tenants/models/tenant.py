@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -33,6 +34,7 @@ class Tenant(models.Model):
 
     class Meta:
         ordering = ["slug"]
+        indexes = [models.Index(fields=["id"], condition=~Q(deleted_at=None), name="tenant_ending")]
 
     def __str__(self) -> str:
         return self.name

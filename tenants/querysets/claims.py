@@ -80,21 +80,6 @@ def claim_probe(connection_id: UUID, version: int, *, owner: str, lease_seconds:
     return as_claim(row) if row else None
 
 
-def resume(connection_id: UUID, fence: int, *, owner: str | None = None) -> Claim | None:
-    """Take up a claim that the sweep handed over by id; None when it is taken up already, expired or superseded.
-
-    The fence moves on, so that a message delivered twice gives one claim, even to two workers in one moment.
-    `owner` is who answers for it from now on.
-    """
-    sql = f"""
-        UPDATE tenants_renewalslot s SET fence = s.fence + 1, lease_owner = coalesce(%(owner)s, s.lease_owner)
-        WHERE s.connection_id = %(id)s AND s.fence = %(fence)s AND s.intent = 'claimed' AND s.lease_until > now()
-        RETURNING {COLUMNS}
-    """  # noqa: S608  constants of this module
-    row = one_row(sql, {"id": connection_id, "fence": fence, "owner": owner})
-    return as_claim(row) if row else None
-
-
 def as_claim(row: Row) -> Claim:
     """Return the claim of a row of COLUMNS."""
     connection_id, tenant_id, registration_id, fence, uncertain_for, suspect_version, attempts = row

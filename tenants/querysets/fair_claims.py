@@ -110,12 +110,6 @@ class Lanes:
     after: Lane | None
 
 
-def claim_due(*, limit: int, owner: str, lease_seconds: float) -> list[Claim]:
-    """Claim up to `limit` slots that are due, oldest first, skipping those that others are claiming."""
-    wanted = Wanted(limit=limit, share=limit)
-    return claim_window(wanted, owner=owner, lease_seconds=lease_seconds).claims
-
-
 def claim_window(wanted: Wanted, *, owner: str, lease_seconds: float, recovered_only: bool = False) -> Window:
     """Claim slots that are due, oldest first; what is due behind a full window of others' slots stays unseen."""
     parameters = _parameters(wanted, owner, lease_seconds)

@@ -4,27 +4,34 @@ Every join is an outer one below the key, so that a wrong key, an unknown connec
 one cost the same and are told apart only by the code that may know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from tenants.querysets.rows import prepared_row
+from tenants.querysets.rows import prepared_row, prepared_rows
 
-_COLUMNS = """
-    k.secret_hash, (k.revoked_at IS NULL AND k.expires_at > now() AND ca.active) AS key_usable,
-    ca.id, ca.name, ca.operations, ca.providers,
+_KEY = """
+    k.secret_hash, (k.revoked_at IS NULL AND k.expires_at > now() AND ca.active AND (
+        k.issuer_id IS NULL OR EXISTS (SELECT 1 FROM tenants_trustedissuer ti WHERE ti.id = k.issuer_id AND ti.active)
+    )) AS key_usable,
+    k.networks, extract(epoch FROM k.throttled_until - now())::float8, ca.rate_per_minute,
+    ca.id, ca.name, ca.operations, ca.providers
+"""
+_CONNECTION = """
     CASE WHEN ca.all_tenants
         THEN NOT EXISTS (SELECT 1 FROM tenants_tenant te WHERE te.id = co.tenant_id AND te.deleted_at IS NOT NULL)
         ELSE EXISTS (
             SELECT 1 FROM tenants_caller_tenants ct WHERE ct.caller_id = ca.id AND ct.tenant_id = co.tenant_id
         )
     END AS tenant_allowed,
-    co.id, co.tenant_id, co.provider_id, co.state, co.reason, rg.environment, rg.client_id, rg.parameters::text,
-    cr.sealed, cr.version, cr.expires_at, extract(epoch FROM cr.expires_at - now())::float8,
-    coalesce(extract(epoch FROM cr.expires_at - cr.issued_at), 0)::float8,
-    dk.id, dk.kek_version, dk.wrapped
+    co.id, co.tenant_id, co.provider_id, co.state, co.reason,
+    array_to_string(co.scopes_asked, ' '), array_to_string(co.scopes_granted, ' '),
+    rg.environment, rg.client_id, rg.parameters::text,
+    cr.sealed, cr.version, cr.expires_at, coalesce(extract(epoch FROM cr.expires_at - cr.issued_at), 0)::float8,
+    dk.id, dk.kek_version, dk.wrapped, extract(epoch FROM cr.expires_at - now())::float8
 """
+_COLUMNS = f"{_KEY}, {_CONNECTION}"
 _JOINS = """
     LEFT JOIN tenants_clientregistration rg ON rg.id = co.registration_id
     LEFT JOIN tenants_credential cr ON cr.connection_id = co.id
@@ -70,11 +77,15 @@ class Minted(NamedTuple):
 class HandOut(NamedTuple):
     """What a hand-out needs to know, in one row. All from connection_id on is None for an unknown connection.
 
-    Shape:  parameters is JSON. registration and minted are None where the query was not asked for them.
+    Shape:  parameters is JSON; scopes have a space between them. registration and minted are None where the query
+            was not asked for them.
     """
 
     secret_hash: bytes
     key_usable: bool
+    networks: list[str]
+    throttled_seconds: float | None
+    rate_per_minute: int
     caller_id: UUID
     caller_name: str
     operations: list[str]
@@ -85,23 +96,28 @@ class HandOut(NamedTuple):
     provider_id: str
     state: str
     reason: str
+    scopes_asked: str
+    scopes_granted: str
     environment: str
     client_id: str
     parameters: str
     sealed: bytes | None
     version: int
     expires_at: datetime | None
-    seconds_left: float | None
     life_seconds: float
     data_key_id: UUID
     kek_version: str
     wrapped: bytes
+    seconds_left: float | None
     matches: int
     registration: SealedRegistration | None = None
     minted: Minted | None = None
 
 
 _WIDTH = len(HandOut._fields) - 2
+_KEY_WIDTH = HandOut._fields.index("tenant_allowed")
+_NO_MORE = (None, None)
+_NOTHING = (False, *[None] * (len(HandOut._fields) - _KEY_WIDTH - 4), 0, None, None)
 
 
 class _Statements(NamedTuple):
@@ -109,6 +125,16 @@ class _Statements(NamedTuple):
 
     by_id: str
     by_name: str
+
+
+def _matches(tenant: str, provider: str, label: str) -> str:
+    """The connections of a tenant at a provider: how many there are, and one of them."""
+    return f"""
+        SELECT count(*) AS count, min(c.id::text)::uuid AS id
+        FROM tenants_connection c JOIN tenants_tenant t ON t.id = c.tenant_id
+        WHERE t.slug = {tenant} AND c.provider_id = {provider} AND c.state <> 'disconnected'
+          AND ({label} IS NULL OR c.label = {label})
+    """  # noqa: S608  placeholders and columns
 
 
 def _statements(columns: str = "", joins: str = "") -> _Statements:
@@ -120,17 +146,28 @@ def _statements(columns: str = "", joins: str = "") -> _Statements:
         """,  # noqa: S608  constants of this module
         f"""
         SELECT {_COLUMNS}, matches.count{more} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS count, min(c.id::text)::uuid AS id
-            FROM tenants_connection c JOIN tenants_tenant t ON t.id = c.tenant_id
-            WHERE t.slug = %(tenant)s AND c.provider_id = %(provider)s AND c.state <> 'disconnected'
-              AND (%(label)s::text IS NULL OR c.label = %(label)s)
-        ) matches
+        CROSS JOIN LATERAL ({_matches("%(tenant)s", "%(provider)s", "%(label)s::text")}) matches
         LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS} {joins} WHERE k.key_id = %(key)s
         """,  # noqa: S608  constants of this module
     )
 
 
+# Of many connections in one query: each row ends with the place at which it was asked for.
+_MANY_BY_ID = f"""
+    SELECT {_CONNECTION}, 1, asked.place FROM tenants_caller ca
+    CROSS JOIN unnest(%(ids)s::text[]::uuid[]) WITH ORDINALITY AS asked (id, place)
+    LEFT JOIN tenants_connection co ON co.id = asked.id {_JOINS} WHERE ca.id = %(caller)s
+"""  # noqa: S608  constants of this module
+_MANY_BY_NAME = f"""
+    SELECT {_CONNECTION}, matches.count, asked.place FROM tenants_caller ca
+    CROSS JOIN unnest(%(tenants)s::text[], %(providers)s::text[], %(labels)s::text[])
+        WITH ORDINALITY AS asked (tenant, provider, label, place)
+    CROSS JOIN LATERAL ({_matches("asked.tenant", "asked.provider", "asked.label")}) matches
+    LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS} WHERE ca.id = %(caller)s
+"""  # noqa: S608  constants of this module
+_KEY_ALONE = f"""
+    SELECT {_KEY} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id WHERE k.key_id = %(key)s
+"""  # noqa: S608  constants of this module
 _TOKEN = _statements()
 _HEADERS = _statements(_SECRET_COLUMNS)
 _SCOPED = _statements(_MINTED_COLUMNS, _MINTED_JOINS)
@@ -139,10 +176,11 @@ _SCOPED = _statements(_MINTED_COLUMNS, _MINTED_JOINS)
 class Named(NamedTuple):
     """Which connection a caller means: its id, or else tenant, provider and label.
 
-    Shape:  of several connections, the label says which; a row's `matches` above one means that it is needed.
+    Shape:  an id as text is one that the database can read. Of several connections, the label says which; a row's
+            `matches` above one means that it is needed.
     """
 
-    connection_id: UUID | None
+    connection_id: UUID | str | None
     tenant: str = ""
     provider: str = ""
     label: str | None = None
@@ -164,6 +202,36 @@ def for_scopes(key_id: str, named: Named, scope_key: str) -> HandOut | None:
     """As for_token, with the token for one set of scopes."""
     row = _row(_SCOPED, key_id, named, {"scope_key": scope_key})
     return HandOut._make((*row[:_WIDTH], None, Minted._make(row[_WIDTH:]))) if row else None
+
+
+def for_key(key_id: str) -> HandOut | None:
+    """Return the columns of the key and its caller alone, none of them a connection's; None for an unknown key."""
+    row = prepared_row(_KEY_ALONE, {"key": key_id})
+    return HandOut._make((*row, *_NOTHING)) if row else None
+
+
+def for_many(key: HandOut, asked: Sequence[Named]) -> list[HandOut]:
+    """Return a row for each that is asked for, in that order, for the caller of `key`.
+
+    Effects: one query for those that are named by id, one for the others.
+    """
+    head = key[:_KEY_WIDTH]
+    found: list[HandOut] = [key] * len(asked)
+    by_id = [place for place, named in enumerate(asked) if named.connection_id is not None]
+    by_name = [place for place, named in enumerate(asked) if named.connection_id is None]
+    if by_id:
+        values: dict[str, Any] = {"ids": [str(asked[place].connection_id) for place in by_id]}
+        for row in prepared_rows(_MANY_BY_ID, {**values, "caller": key.caller_id}):
+            found[by_id[row[-1] - 1]] = HandOut._make(head + row[:-1] + _NO_MORE)
+    if by_name:
+        values = {
+            "tenants": [asked[place].tenant for place in by_name],
+            "providers": [asked[place].provider for place in by_name],
+            "labels": [asked[place].label for place in by_name],
+        }
+        for row in prepared_rows(_MANY_BY_NAME, {**values, "caller": key.caller_id}):
+            found[by_name[row[-1] - 1]] = HandOut._make(head + row[:-1] + _NO_MORE)
+    return found
 
 
 def _row(

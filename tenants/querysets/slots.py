@@ -12,8 +12,6 @@ from tenants.querysets.claims import Claim as Claim
 from tenants.querysets.claims import claim_forced as claim_forced
 from tenants.querysets.claims import claim_one as claim_one
 from tenants.querysets.claims import claim_probe as claim_probe
-from tenants.querysets.claims import resume as resume
-from tenants.querysets.fair_claims import claim_due as claim_due
 from tenants.querysets.rows import affected, one_row, rows
 
 _OURS = """
@@ -53,11 +51,6 @@ def came_of_a_report(connection_id: UUID, version: int) -> bool:
           AND s.forced_at > now() - interval '60 seconds' AND c.issued_at >= s.forced_at
     """
     return one_row(sql, {"id": connection_id, "version": version}) is not None
-
-
-def mark_sending(claim: Claim, *, lease_seconds: float) -> bool:
-    """Make the intent to send durable; False when the claim is no longer ours, and then nothing may be sent."""
-    return bool(mark_sending_many([claim], lease_seconds=lease_seconds))
 
 
 def mark_sending_many(claims: Sequence[Claim], *, lease_seconds: float) -> set[UUID]:
@@ -181,14 +174,6 @@ def unpark(connection_id: UUID) -> bool:
         UPDATE tenants_renewalslot SET state = 'scheduled', due_at = now(), fence = fence + 1
         WHERE connection_id = %(id)s AND state = 'parked'
         """,
-        {"id": connection_id},
-    )
-
-
-def make_due(connection_id: UUID) -> bool:
-    """Ask for a renewal now; whoever sweeps next does it."""
-    return affected(
-        "UPDATE tenants_renewalslot SET due_at = now() WHERE connection_id = %(id)s AND state = 'scheduled'",
         {"id": connection_id},
     )
 

@@ -1,5 +1,19 @@
 """Fixtures of the tests of surfaces."""
 
+from collections.abc import Iterator
+
+import pytest
+
+from broker.services import rate_limits
+from broker.services.strangers import strangers
 from tests.broker.managing import manage
 
 __all__ = ["manage"]
+
+
+@pytest.fixture(autouse=True)
+def _no_memory_of_callers() -> Iterator[None]:
+    """Budgets and standings of one test are not the next one's."""
+    yield
+    strangers.forget()
+    rate_limits.note(None)

@@ -1,5 +1,6 @@
 """The commands, as a script calls them: one JSON object or one sentence, and an exit code."""
 
+import json
 import uuid
 from argparse import ArgumentParser
 
@@ -12,6 +13,7 @@ from broker.services import callers, credentials
 from tenants.models import ApiKey, AuditEvent, ClientRegistration, Tenant
 from tests import people
 from tests.broker.managing import Manage
+from tests.fakes.issuer import ISSUER, make_key
 from tests.house.canaries import dump
 from tests.production import PROJECT
 
@@ -61,6 +63,49 @@ class TestOneJsonObject:
         ended = manage("revoke_key", old.split("_")[2], "--json").json
         assert ended == {"key_id": old.split("_")[2], "revoked": True}
         assert ApiKey.objects.filter(revoked_at=None).get().key_id == new["key_id"]
+
+    def test_a_caller_that_has_no_key(self, manage):
+        made = manage("create_caller", "svc", "--all-tenants", "--operation", "token.read", "--without-key", "--json")
+        assert set(made.json) == {"id", "name"}
+        assert not ApiKey.objects.exists()
+
+    def test_what_a_caller_may_do_is_changed_as_far_as_it_is_named(self, manage, acme):
+        limits = ("--rate-per-minute", "60", "--connections-per-hour", "100")
+        manage("create_caller", "svc", "--tenant", "acme", "--operation", "token.read", *limits)
+        now = manage("change_caller", "svc", "--provider", people.PROVIDER, "--all-tenants", "--json").json
+        assert now == {
+            "name": "svc",
+            "active": True,
+            "operations": ["token.read"],
+            "tenants": "all",
+            "providers": [people.PROVIDER],
+            "rate_per_minute": 60,
+            "connections_per_hour": 100,
+        }
+        assert not manage("change_caller", "svc", "--stop", "--tenant", "acme", "--json").json["active"]
+        now = manage("change_caller", "svc", "--resume", "--all-providers", "--rate-per-minute", "0", "--json").json
+        assert (now["active"], now["tenants"], now["providers"], now["rate_per_minute"]) == (True, ["acme"], "all", 0)
+
+    def test_where_a_key_may_come_from(self, manage):
+        manage("create_caller", "svc", "--all-tenants", "--operation", "token.read", "--network", "10.0.0.0/8")
+        key_id = ApiKey.objects.get(networks=["10.0.0.0/8"]).key_id
+        changed = manage("change_key", key_id, "--network", "192.0.2.1", "--network", "2001:db8::/32", "--json").json
+        assert changed == {"key_id": key_id, "networks": ["192.0.2.1/32", "2001:db8::/32"]}
+        assert manage("change_key", key_id, "--any-network", "--json").json["networks"] == []
+        assert manage("change_key", key_id, "--lift-throttle").sentence == "this key is not throttled (invalid_request)"
+
+    def test_a_workload_of_a_trusted_issuer(self, manage, tmp_path):
+        manage("create_caller", "svc", "--all-tenants", "--operation", "token.read", "--without-key")
+        keys = tmp_path / "jwks.json"
+        keys.write_text(json.dumps({"keys": [make_key("ES256", "first").as_dict(private=False)]}))
+        terms = ("--issuer", ISSUER, "--audience", "broker", "--algorithm", "ES256", "--jwks-file", str(keys))
+        trusted = manage("trust_issuer", "cluster", *terms, "--json").json
+        assert (trusted["name"], trusted["issuer"], trusted["algorithms"]) == ("cluster", ISSUER, ["ES256"])
+        added = manage("add_workload", "svc", "--issuer", "cluster", "--subject", "a:b", "--json").json
+        row = ApiKey.objects.get()
+        assert added == {"key_id": row.key_id, "caller": "svc", "subject": "a:b"}
+        assert manage("distrust_issuer", "cluster", "--json").json == {"name": "cluster", "trusted": False}
+        assert manage("revoke_key", row.key_id, "--json").json["revoked"]
 
     def test_connect_link(self, manage, acme):
         manage(*REGISTER, *STDIN, stdin="a secret")
@@ -149,6 +194,7 @@ class TestSecrets:
 
 
 CALLER = ("create_caller", "svc", "--json")
+TRUST = ("trust_issuer", "cluster", "--issuer", ISSUER, "--audience", "broker")
 REFUSALS = [
     (("create_tenant", "acme", "--name", "again"), "a tenant with the slug 'acme' exists already (invalid_request)"),
     (("create_tenant", "a b", "--name", "x"), "slug: "),
@@ -165,6 +211,19 @@ REFUSALS = [
     ((*CALLER, "--all-tenants", "--operation", "token.read", "--provider", "nobody"), "no catalogue file describes"),
     (("create_key", "nobody"), ""),
     (("revoke_key", "nothing"), ""),
+    (
+        (*CALLER, "--all-tenants", "--operation", "token.read", "--network", "10.1.1.1/8"),
+        "'10.1.1.1/8' is not a network",
+    ),
+    ((*CALLER, "--all-tenants", "--operation", "token.read", "--rate-per-minute", "-1"), "rate_per_minute: "),
+    (("change_caller", "nobody", "--stop"), "no caller is named 'nobody' (invalid_request)"),
+    (("change_key", "nothing", "--any-network"), "no key in use has this id (invalid_request)"),
+    (("add_workload", "nobody", "--issuer", "nowhere", "--subject", "s"), "no trusted issuer is named 'nowhere'"),
+    ((*TRUST, "--algorithm", "HS256", "--jwks-uri", "https://i.example/k"), "algorithms must be among RS256"),
+    ((*TRUST, "--jwks-uri", "http://169.254.169.254/k"), "jwks_uri is a plain https address"),
+    ((*TRUST, "--jwks-file", "/nowhere"), "--jwks-file cannot be read: FileNotFoundError"),
+    ((*TRUST, "--jwks-file", "-"), "jwks is not JSON"),
+    (("distrust_issuer", "nowhere"), "no issuer that is trusted is named 'nowhere' (invalid_request)"),
     (("register_client", "nobody", "--environment", "x", "--client-id", "c"), "no catalogue file describes"),
     (("register_client", people.PROVIDER, "--environment", "moon", "--client-id", "c"), "environment must be one of"),
     ((*REGISTER, "--scope", "everything"), "unknown scope 'everything'"),
@@ -236,6 +295,6 @@ def test_every_command_is_made_alike(name):
 
 
 def test_every_command_is_seen_to_refuse():
-    """Some refuse in tests of their own: test_verify_catalogue, test_keys, test_escrow, test_commands_delete_tenant."""
-    elsewhere = {"delete_tenant", "replay_escrow", "rotate_keys", "verify_catalogue"}
+    """Some refuse in tests of their own: those of the catalogue, keys, escrow, the audit log, a tenant's end."""
+    elsewhere = {"delete_tenant", "export_audit", "replay_escrow", "rotate_keys", "verify_audit", "verify_catalogue"}
     assert {arguments[0] for arguments, _ in REFUSALS} | elsewhere == set(COMMANDS)

@@ -17,7 +17,7 @@ from tenants import audit
 from tenants.models import Connection, Credential, Tenant
 from tenants.querysets import pairs, slots
 from tests import flows, people
-from tests.broker.services.renewing import refreshes, slot_of
+from tests.broker.services.renewing import make_due, refreshes, slot_of
 
 PATIENCE_SECONDS = 20.0
 # Above what Linux gives to any process.
@@ -38,7 +38,7 @@ def due(settled):
     def make(count: int = 1) -> list[Connection]:
         made = [_connected(settled.aalto, f"company {number}") for number in range(count)]
         for one in made:
-            slots.make_due(one.id)
+            make_due(one)
         return made
 
     return make
@@ -102,7 +102,7 @@ class TestRunning:
         before = connection.credential.version
         here = presence.owner().rsplit(":", 2)[0]
         assert slots.claim_one(connection.id, owner=f"{here}:{NO_PROCESS}:77", lease_seconds=600)
-        slots.make_due(connection.id)
+        make_due(connection)
         until(lambda: versions()[connection.id] > before, "taken over, long before its lease was over")
 
     def test_what_cannot_be_prepared_is_given_back_and_tried_again(self, due, running, monkeypatch):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from broker.services import credential_text, credentials, register
+from broker.services import credential_text, credentials, enrolment, register
 from providers.messages import OAuthCredential, Secret
 from tenants import audit
 from tenants.models import ClientRegistration, Connection, Credential, DataKey, Operation, RenewalSlot, Tenant
@@ -36,7 +36,7 @@ def tenants(count: int, prefix: str = "tenant") -> list[Tenant]:
 def caller_key() -> str:
     """Return an API key that reads every tenant's tokens."""
     operations = [Operation.TOKEN_READ, Operation.CONNECTION_READ]
-    return register.create_caller(
+    return enrolment.create_caller(
         "chaos", tenants=None, providers=[], operations=operations, expires_days=1, actor=STAFF
     )[2]
 

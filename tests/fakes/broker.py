@@ -98,7 +98,9 @@ class Broker:
 
     def start_web(self, server: Server = "granian", *, workers: int = 1) -> Child:
         """Return the web server once it is ready to serve."""
-        child = self.start("web", _granian(self.url, workers) if server == "granian" else _gunicorn(self.url, workers))
+        child = self.start(
+            "web", granian(self.url, workers=workers) if server == "granian" else _gunicorn(self.url, workers)
+        )
         wait_until(self._ready, "the broker to be ready", READY_SECONDS, children=[child])
         return child
 
@@ -124,7 +126,8 @@ class Broker:
         return [name for name, text in self.logs().items() if any(secret in text for secret in secrets)]
 
 
-def _granian(url: str, workers: int) -> list[str]:
+def granian(url: str, *, workers: int) -> list[str]:
+    """Return the command of a web server at an address."""
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", _port(url)]
     return [
         *command,

@@ -12,9 +12,9 @@ from broker import tasks
 from broker.celery import app
 from broker.services import credentials
 from tenants.models import AuthorizationRequest, Connection
-from tenants.querysets import slots
 from tests import people
 from tests.broker.connect.customer import Customer, at_provider
+from tests.broker.services.renewing import make_due
 from tests.fakes.sandbox import CLIENT_SECRET, SandboxProcess
 from tests.house.canaries import Canaries, LogOfEverything
 
@@ -80,7 +80,7 @@ class Life:
 
     def renew_by_the_queue(self, row: Connection) -> None:
         """As beat and a worker do: the sweep's messages are read off the real queue and carried out."""
-        assert slots.make_due(row.pk)
+        make_due(row)
         tasks.sweep_due()
         for message in self.queued():
             self.messages.append(message.body if isinstance(message.body, bytes) else message.body.encode())

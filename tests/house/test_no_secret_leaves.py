@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from tenants.models import Connection, RenewalSlot
 from tenants.querysets import hand_out
 from tests import people
 from tests.fakes.sandbox import CLIENT_SECRET, SandboxProcess
+from tests.house import surfaces
 from tests.house.canaries import Canaries, LogOfEverything, dump, forms, listening
 from tests.house.lives import Life
 
@@ -25,8 +27,10 @@ def log() -> Iterator[LogOfEverything]:
 
 
 @pytest.fixture
-def life(log: LogOfEverything, settled: people.People, local_provider: SandboxProcess) -> Iterator[Life]:
-    """Connect, renew by the queue and by the API, fail in several ways, die, be repaired, disconnect."""
+def life(
+    log: LogOfEverything, settled: people.People, local_provider: SandboxProcess, tmp_path: Path
+) -> Iterator[Life]:
+    """Connect, renew by the queue and by the API, meet every surface, fail in several ways, die, be repaired, end."""
     lived = Life(settled, local_provider, log)
     for _ in lived.queued():
         pass  # what an earlier test left
@@ -40,6 +44,7 @@ def life(log: LogOfEverything, settled: people.People, local_provider: SandboxPr
     assert lived.call("POST", f"/v1/connections/{row.id}/feedback", report)["verdict"] == "renewed"
     row = lived.note_tokens("renewed by feedback")
     show_values(lived, row)
+    surfaces.use_all(lived, row, tmp_path)
     local_provider.change_password(password=CHANGED_PASSWORD)
     # As if a minute had passed: sooner, a 401 with a token that a 401 has led to is not about the token.
     RenewalSlot.objects.filter(pk=row.pk).update(forced_at=None)
@@ -87,7 +92,7 @@ def show_values(lived: Life, row: Connection) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_no_secret_leaves(life, log, capfd):
     canaries = life.canaries
-    assert len(canaries.secrets) >= 19, canaries.secrets.keys()
+    assert len(canaries.secrets) >= 24, canaries.secrets.keys()
     written = capfd.readouterr()
     places = {
         "log lines": log.lines,

@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -142,7 +143,15 @@ class TestApi:
     def test_the_token_is_described_as_it_is_written(self):
         rows = papers.rows(papers.section(self.paper, "Get a token"), "member", "meaning")
         credential = OAuthCredential(access_token=Secret("a"))
-        token = IssuedToken(credential=credential, expires_at=None, version=1, base_url="", headers={}, degraded=None)
+        token = IssuedToken(
+            connection_id=uuid4(),
+            credential=credential,
+            expires_at=None,
+            version=1,
+            base_url="",
+            headers={},
+            degraded=None,
+        )
         assert [papers.bare(row["member"]) for row in rows] == list(token.as_json()) == list(TokenOut.model_fields)
 
     def test_every_command_is_documented_with_its_options_and_no_other(self):

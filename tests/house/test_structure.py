@@ -14,8 +14,6 @@ LONG_FUNCTIONS = {"providers/visma/netvisor.py: build_headers"}
 # Django registers checks when its apps are ready, not before; the bench prepares the environment before it reads it.
 LOCAL_IMPORTS = {
     "broker/apps.py: ready",
-    "bench/__main__.py: measure",
-    "bench/__main__.py: _run",
     "bench/claims.py: run",
     "bench/profiled.py: main",
     "bench/profiled.py: _patch",
@@ -46,7 +44,7 @@ def functions(path: Path) -> Iterator[Function]:
     return (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
-CODE = files("providers", "tenants", "broker", "sandbox", "embedded", "bench")
+CODE = files("providers", "tenants", "broker", "sandbox", "embedded", "bench", "clients/python/src")
 ALL = {name(path): path for path in [*CODE, *files("tests")]}
 
 

@@ -14,6 +14,7 @@ class Service:
 
     def __init__(self, broker: Broker, key: str, tenant: str = "aalto") -> None:
         self.tenant = tenant
+        self.key = key
         self._broker = broker
         # As many connections as a test has threads: waiting for one would hide what the server does.
         self.http = httpx2.Client(

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from tenants.models import RenewalSlot
 from tenants.querysets import slots
+from tenants.querysets.fair_claims import Wanted, claim_window
 from tenants.querysets.slots import Claim
 
 LEASE = 30.0
@@ -23,12 +24,17 @@ def claimed(slot: RenewalSlot) -> Claim:
 
 def sending(slot: RenewalSlot) -> Claim:
     won = claimed(slot)
-    assert slots.mark_sending(won, lease_seconds=LEASE)
+    assert mark(won)
     return won
 
 
+def mark(held: Claim) -> bool:
+    return slots.mark_sending_many([held], lease_seconds=LEASE) == {held.connection_id}
+
+
 def due(limit: int = 10, owner: str = "sweep") -> list[Claim]:
-    return slots.claim_due(limit=limit, owner=owner, lease_seconds=LEASE)
+    """The claims of a worker that has room for so many, and no regard for tenants."""
+    return claim_window(Wanted(limit=limit, share=limit), owner=owner, lease_seconds=LEASE).claims
 
 
 def end_lease(slot: RenewalSlot) -> None:

@@ -13,7 +13,7 @@ from tenants.querysets import slots
 from tenants.querysets.rows import database_now
 from tenants.querysets.slots import Claim
 from tests.tenants.rows import new_slot
-from tests.tenants.slot_steps import LEASE, claim, claimed, due, end_lease, now_is, sending
+from tests.tenants.slot_steps import LEASE, claim, claimed, due, end_lease, mark, now_is, sending
 from tests.together import together
 
 
@@ -41,15 +41,9 @@ class TestTwoConnections:
         taken = [one.connection_id for one in first + second]
         assert sorted(taken) == sorted(made)
 
-    def test_a_message_delivered_twice_is_taken_up_once(self):
-        slot = new_slot()
-        handed = due()[0]
-        taken = together(*(lambda: slots.resume(slot.pk, handed.fence) for _ in range(4)))
-        assert len([one for one in taken if one]) == 1
-
     def test_two_that_hold_one_claim_send_once(self):
         held = claimed(new_slot())
-        marked = together(*(lambda: slots.mark_sending(held, lease_seconds=LEASE) for _ in range(4)))
+        marked = together(*(lambda: mark(held) for _ in range(4)))
         assert sorted(marked) == [False, False, False, True]
 
     def test_a_storm_of_reports_makes_one_claim(self):
@@ -94,7 +88,6 @@ class TestClaiming:
 
     def test_an_absent_slot_is_nobodys(self):
         assert slots.claim_one(uuid.uuid4(), owner="x", lease_seconds=LEASE) is None
-        assert slots.resume(uuid.uuid4(), 1) is None
 
     def test_a_claim_bumps_the_fence_and_writes_owner_lease_and_intent(self):
         slot = new_slot(fence=41, attempts=3, suspect_version=40)
@@ -179,46 +172,10 @@ class TestClaiming:
 
 
 @pytest.mark.django_db
-class TestHandingOver:
-    def test_a_claim_is_taken_up_once_and_the_fence_moves_on(self):
-        slot = new_slot(attempts=2, suspect_version=9)
-        handed = due()[0]
-        taken = slots.resume(slot.pk, handed.fence)
-        assert taken is not None
-        assert (taken.fence, taken.attempts, taken.suspect_version) == (handed.fence + 1, 2, 9)
-        assert slots.resume(slot.pk, handed.fence) is None
-        assert slots.mark_sending(handed, lease_seconds=LEASE) is False
-        assert slots.mark_sending(taken, lease_seconds=LEASE) is True
-
-    def test_one_that_failed_to_prepare_does_not_free_the_slot_of_the_one_that_sends(self):
-        slot = new_slot()
-        handed = due()[0]
-        taken = slots.resume(slot.pk, handed.fence)
-        assert taken is not None
-        slots.mark_sending(taken, lease_seconds=LEASE)
-        assert slots.postpone(handed, failure="internal", seconds=1) is False
-        assert claim(slot) is None
-
-    @pytest.mark.parametrize("spoil", ["lease", "fence", "sending", "released"])
-    def test_a_claim_that_is_over_is_not_taken_up(self, spoil):
-        slot = new_slot()
-        handed = due()[0]
-        if spoil == "lease":
-            end_lease(slot)
-        elif spoil == "fence":
-            slots.seize(slot.pk)
-        elif spoil == "sending":
-            slots.mark_sending(handed, lease_seconds=LEASE)
-        else:
-            slots.release(handed)
-        assert slots.resume(slot.pk, handed.fence) is None
-
-
-@pytest.mark.django_db
 def test_the_database_clock_decides(monkeypatch):
     """A worker whose own clock is wrong by an hour claims and leases like any other."""
     slot = new_slot()
     monkeypatch.setattr("time.time", lambda: 0.0)
     won = claimed(slot)
     assert RenewalSlot.objects.filter(pk=slot.pk, lease_until__gt=Now(), intent_at=F("intent_at")).exists()
-    assert slots.mark_sending(won, lease_seconds=LEASE)
+    assert mark(won)

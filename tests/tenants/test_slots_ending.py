@@ -9,7 +9,7 @@ from tenants.models import RenewalSlot
 from tenants.querysets import slots
 from tenants.querysets.rows import database_now
 from tests.tenants.rows import new_connection, new_slot
-from tests.tenants.slot_steps import LEASE, claim, claimed, due, end_lease, now_is, sending
+from tests.tenants.slot_steps import LEASE, claim, claimed, due, end_lease, mark, now_is, sending
 
 
 @pytest.mark.django_db
@@ -18,7 +18,7 @@ class TestMarking:
         slot = new_slot()
         won = claimed(slot)
         RenewalSlot.objects.update(lease_until=Now() + timedelta(seconds=1))
-        assert slots.mark_sending(won, lease_seconds=LEASE)
+        assert mark(won)
         assert now_is(slot).intent == "sending"
         assert (slot.lease_until - database_now()).total_seconds() > LEASE - 5
 
@@ -26,7 +26,7 @@ class TestMarking:
         slot = new_slot()
         won = claimed(slot)
         end_lease(slot)
-        assert slots.mark_sending(won, lease_seconds=LEASE) is False
+        assert mark(won) is False
         assert now_is(slot).intent == "claimed"
 
     def test_it_refuses_when_somebody_else_has_the_slot(self):
@@ -34,7 +34,7 @@ class TestMarking:
         won = claimed(slot)
         end_lease(slot)
         claimed(slot)
-        assert slots.mark_sending(won, lease_seconds=LEASE) is False
+        assert mark(won) is False
 
 
 @pytest.mark.django_db
@@ -45,7 +45,7 @@ class TestMany:
         end_lease(ended)
         end_lease(taken)
         claimed(taken)
-        slots.mark_sending(claims[3], lease_seconds=LEASE)
+        mark(claims[3])
         assert slots.mark_sending_many(claims, lease_seconds=LEASE) == {mine.pk}
         assert [now_is(slot).intent for slot in (mine, ended, taken, sent)] == [
             "sending",
@@ -149,7 +149,6 @@ class TestEnding:
         assert slots.park(sending(slot), failure="grant_revoked")
         now_is(slot)
         assert (slot.state, slot.due_at, slot.intent, slot.failure_class) == ("parked", None, "", "grant_revoked")
-        assert slots.make_due(slot.pk) is False
         assert due() == []
 
     @pytest.mark.parametrize(
@@ -159,7 +158,7 @@ class TestEnding:
             lambda lost: slots.release(lost),
             lambda lost: slots.postpone(lost, failure="x", seconds=1),
             lambda lost: slots.park(lost, failure="x"),
-            lambda lost: slots.mark_sending(lost, lease_seconds=LEASE),
+            lambda lost: mark(lost),
             lambda lost: slots.schedule(lost.connection_id, lost.fence, due_in_seconds=1),
         ],
         ids=["finish", "release", "postpone", "park", "mark_sending", "schedule"],
@@ -203,8 +202,3 @@ class TestSeizing:
         fence = slots.seize(slot.pk)
         assert slots.schedule(slot.pk, fence, due_in_seconds=0)
         assert [one.attempts for one in due()] == [0]
-
-    def test_asking_for_a_renewal_makes_it_due_now(self):
-        slot = new_slot(due_in_seconds=3600)
-        assert slots.make_due(slot.pk) is True
-        assert [one.connection_id for one in due()] == [slot.pk]

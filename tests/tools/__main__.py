@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.tools import browser, node
+from tests.tools import browser, nginx, node
 
 
 def main() -> int:
@@ -10,6 +10,8 @@ def main() -> int:
     try:
         node.install_peers()
         browser.install()
+        # Last: it keeps what it unpacks beside what npm installs.
+        nginx.install()
     except node.ToolMissing as missing:
         node.tell(str(missing))
         return 1

@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from broker.management.base import JsonCommand
-from broker.services import register
+from broker.services import enrolment, register
+from broker.services.enrolment import Rights
 
 
 class Command(JsonCommand):
@@ -17,21 +18,26 @@ class Command(JsonCommand):
         served.add_argument("--all-tenants", action="store_true")
         parser.add_argument("--provider", action="append", default=[], dest="providers")
         parser.add_argument("--operation", action="append", required=True, dest="operations")
-        parser.add_argument("--expires-days", type=int, default=180)
+        parser.add_argument("--rate-per-minute", type=int, default=0)
+        parser.add_argument("--connections-per-hour", type=int, default=0)
+        parser.add_argument("--expires-days", type=int, help="API_KEY_MAX_DAYS without")
+        parser.add_argument("--network", action="append", default=[], dest="networks", help="10.1.0.0/16; repeatable")
+        parser.add_argument("--without-key", action="store_true", help="it comes by workload identity alone")
 
     def act(self, **options: Any) -> dict[str, Any]:
         slugs = None if options["all_tenants"] else options["tenants"]
-        caller, row, key = register.create_caller(
+        rights = {
+            "tenants": None if slugs is None else [register.tenant_by_slug(slug) for slug in slugs],
+            **{name: options[name] for name in ("operations", "providers", "rate_per_minute", "connections_per_hour")},
+        }
+        if options["without_key"]:
+            made = enrolment.create_caller_without_key(options["name"], Rights(**rights), actor=self.actor)
+            return {"id": str(made.id), "name": made.name}
+        caller, row, key = enrolment.create_caller(
             options["name"],
-            tenants=None if slugs is None else [register.tenant_by_slug(slug) for slug in slugs],
-            providers=options["providers"],
-            operations=options["operations"],
+            **rights,
             expires_days=options["expires_days"],
+            source_networks=options["networks"],
             actor=self.actor,
         )
-        return {
-            "id": str(caller.id),
-            "name": caller.name,
-            "api_key": key,
-            "expires_at": row.expires_at.isoformat(),
-        }
+        return {"id": str(caller.id), "name": caller.name, "api_key": key, "expires_at": row.expires_at.isoformat()}

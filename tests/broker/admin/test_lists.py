@@ -17,10 +17,14 @@ MODELS = (
     "tenant",
     "caller",
     "apikey",
+    "trustedissuer",
     "clientregistration",
     "connectsession",
     "auditevent",
     "expirynotice",
+    "credentialorphan",
+    "webhookendpoint",
+    "webhookdelivery",
 )
 
 

@@ -16,10 +16,22 @@ from broker.admin.parked_verbs import PARKED_VERBS
 from broker.admin.verbs import VERBS
 from tenants.models import ApiKey, AuditEvent, Connection, ConnectSession
 from tests import people
-from tests.broker.admin import ends
+from tests.broker.admin import ends, hooks, orphans
+from tests.broker.admin.issuing import trusted_issuer
 from tests.people import People
 
-SUPPORT_SEES = ("connection", "tenant", "caller", "clientregistration", "connectsession", "auditevent", "expirynotice")
+SUPPORT_SEES = (
+    "connection",
+    "tenant",
+    "caller",
+    "clientregistration",
+    "connectsession",
+    "auditevent",
+    "expirynotice",
+    "credentialorphan",
+    "webhookendpoint",
+    "webhookdelivery",
+)
 PEOPLE = ("anonymous", "bystander", "support", "superuser")
 # Pages that are no model's: what a GET gives (bystander, support, superuser), and what a POST gives all three.
 OWN_PAGES = {
@@ -34,13 +46,14 @@ OWN_PAGES = {
     "app_list": ((404, 200, 200), None),
     "": ((404, 404, 404), 404),
 }
-EDITABLE = ("tenant", "caller", "clientregistration", "user")
+EDITABLE = ("tenant", "caller", "apikey", "trustedissuer", "clientregistration", "user")
 
 
 @pytest.fixture
 def rows(settled: People, connection: Connection, superuser: User) -> dict[str, object]:
     return {
         "expirynotice": ends.secret_ends(settled.registration).pk,
+        "credentialorphan": orphans.held(connection).pk,
         "connection": connection.pk,
         "tenant": settled.aalto.pk,
         "caller": people.caller_of("powerless").pk,
@@ -48,7 +61,9 @@ def rows(settled: People, connection: Connection, superuser: User) -> dict[str, 
         "connectsession": ConnectSession.objects.values_list("pk", flat=True)[0],
         "auditevent": AuditEvent.objects.values_list("pk", flat=True)[0],
         "apikey": ApiKey.objects.values_list("pk", flat=True)[0],
+        "trustedissuer": trusted_issuer().pk,
         "user": superuser.pk,
+        **hooks.one_of_each(settled),
     }
 
 
@@ -83,6 +98,8 @@ def _expected(who: str, name: str, method: str) -> int:
         return 403 if who == "bystander" else 405 if method == "get" else 302
     if name == "auth_user_password_change":
         return 200 if who == "superuser" else 403
+    if name == "tenants_tenant_export":
+        return 200 if who == "superuser" else 403
     if name == "tenants_tenant_end":
         # A POST without the slug asks again.
         return 200 if who == "superuser" else 403
@@ -101,7 +118,7 @@ def _of_model(who: str, model: str, kind: str, method: str) -> int:
         return 302
     if (kind, method) == ("change", "post"):
         # What may be left empty is saved so; elsewhere an empty form is shown again.
-        saved = 302 if model == "clientregistration" else 200
+        saved = 302 if model in ("clientregistration", "apikey") else 200
         return saved if who == "superuser" and model in EDITABLE else 403
     return 200
 

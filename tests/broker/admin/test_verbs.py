@@ -234,7 +234,7 @@ def test_a_refused_registration_is_what_the_page_says_first(
     support: Client, connection: Connection, settled: People
 ) -> None:
     refusal = ClientRejected(provider_id="visma-eaccounting", endpoint="token", error="invalid_client")
-    incidents.report_for(settled.registration, settled.aalto.pk, refusal)
+    incidents.report_for(settled.registration, refusal)
     page = text(support.get(reverse("admin:tenants_connection_change", args=[connection.pk])))
     assert "do not send the customer a link" in page
     assert "invalid_client" in page

@@ -17,14 +17,14 @@ from tenants.models import ExpiryNotice, Operation, Reason, State
 PROJECT = Path(__file__).resolve().parents[3]
 EVERY = list(itertools.product(State, Reason))
 CODE = re.compile(
-    r"(authorization|caller|connect_session|connection|credential|feedback|registration|staff|tenant|token|request)"
+    r"(audit|authorization|caller|connect_session|connection|credential|feedback|issuer|registration|staff|tenant|token|request|webhook)"
     r"\.[a-z_]+"
 )
 # Codes that are put together while running, with everything that can fill the gap.
 ASSEMBLED = {
     "authorization.{outcome}": ("account_mismatch", "account_unconfirmed"),
     "credential.{outcome.value}": ("revoked", "given_up"),
-    "{self.audited_as}.changed": ("tenant", "caller", "registration"),
+    "{self.audited_as}.changed": ("tenant", "caller", "registration", "issuer"),
 }
 
 

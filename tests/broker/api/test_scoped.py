@@ -1,12 +1,22 @@
 """GET .../token?scope=: a token for exactly these scopes, one for each set of them."""
 
+import time
+
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from broker.services import counts, minting, renew, sweep
+from broker.services import counts, gates, minting, renew, sweep
+from broker.services.gate_counts import counter
 from broker.services.renewal_attempt import Outcome
-from tenants.models import ClientRegistration, Connection, Credential, MintedToken, RenewalSlot
+from tenants.models import (
+    ClientRegistration,
+    Connection,
+    Credential,
+    MintedToken,
+    RegistrationGate,
+    RenewalSlot,
+)
 from tests.broker.services import typed_in
 from tests.broker.services.renewing import in_threads
 from tests.broker.services.typed_in import COMPANY, MAVENTA_KEY, VENDOR_KEY
@@ -232,3 +242,43 @@ class TestOffThePath:
         sent = minted_by(local_provider)
         assert sweep.mint_due(limit=10) == 0
         assert minted_by(local_provider) == sent
+
+
+class TestTheRegistrationsGate:
+    @pytest.mark.parametrize(
+        ("cause", "code"),
+        [
+            ("throttled", "provider_unavailable"),
+            ("doubts", "provider_unavailable"),
+            ("incident", "registration_rejected"),
+        ],
+    )
+    def test_nothing_is_asked_while_it_is_open(self, maventa, get, local_provider, cause, code):
+        gates.throttle(maventa.registration_id, 30)
+        RegistrationGate.objects.update(cause=cause)
+        sent = minted_by(local_provider)
+        answer = get(maventa, "validate")
+        assert answer.json()["code"] == code
+        assert int(answer["Retry-After"]) >= 1
+        assert minted_by(local_provider) == sent
+
+    def test_a_limit_of_the_application_s_opens_it_for_all(self, maventa, get, local_provider):
+        local_provider.fault("maventa.token", "status", status=429, retry_after=30)
+        assert get(maventa, "validate").json()["code"] == "provider_unavailable"
+        gate = RegistrationGate.objects.get(pk=maventa.registration_id)
+        assert (gate.state, gate.cause) == ("open", "throttled")
+        sent = minted_by(local_provider)
+        assert get(maventa, "analysis").json()["code"] == "provider_unavailable"
+        assert minted_by(local_provider) == sent
+
+    @pytest.mark.parametrize(("status", "failed"), [(503, 1), (401, 0)])
+    def test_it_is_told_whether_the_provider_answers(self, maventa, get, local_provider, monkeypatch, status, failed):
+        monkeypatch.setattr(gates._flushed, "at", time.monotonic() + 60)
+        counter.take_one(maventa.registration_id)
+        if status == 503:
+            local_provider.fault("maventa.token", "status", status=503)
+        else:
+            local_provider.system("maventa").change("companies", COMPANY, keys={"x" * 32: None})
+        get(maventa, "validate")
+        told = counter.take_one(maventa.registration_id)
+        assert (told.sent, told.failed, told.on_demand) == (1, failed, 1)

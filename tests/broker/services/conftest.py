@@ -1,5 +1,6 @@
 """Fixtures of the tests of services."""
 
 from tests.broker.services.sealed_world import use_keyring, world
+from tests.broker.services.telling import hook, receiver
 
-__all__ = ["use_keyring", "world"]
+__all__ = ["hook", "receiver", "use_keyring", "world"]

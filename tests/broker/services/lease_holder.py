@@ -18,7 +18,7 @@ def main(connection_id: str, *words: str) -> None:
 
     claim = slots.claim_one(UUID(connection_id), owner=presence.owner(), lease_seconds=600)
     assert claim is not None
-    assert slots.mark_sending(claim, lease_seconds=600)
+    assert slots.mark_sending_many([claim], lease_seconds=600)
     if "fork" in words and os.fork() == 0:
         _say(presence.owner())
         sys.stdin.read()

@@ -25,6 +25,11 @@ def claim_due() -> list[Claim]:
     return claiming.Claimer().claim(50, frozenset())
 
 
+def make_due(connection: Connection) -> None:
+    """Let the time of its next renewal have come."""
+    assert RenewalSlot.objects.filter(pk=connection.pk, state="scheduled").update(due_at=Now())
+
+
 def events(connection: Connection, event_type: str) -> int:
     return OutboxEvent.objects.filter(connection_id=connection.id, type=event_type).count()
 

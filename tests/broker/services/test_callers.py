@@ -1,21 +1,38 @@
 """Keys: one more, and one less, while the service goes on."""
 
 import json
+import re
+import zlib
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from broker.services import renew
+from broker.errors import Unauthenticated
+from broker.services import callers, renew
 from broker.services.renewal_attempt import Outcome
 from tenants.models import AuditEvent
 from tests.fakes.sandbox import CLIENT_SECRET
+from tests.house import papers
 
 
 def run(*words: str) -> dict:
     out = StringIO()
     call_command(*words, "--json", stdout=out)
     return json.loads(out.getvalue())
+
+
+def test_a_secret_scanner_finds_every_key_by_the_form_that_is_documented(settled):
+    form = re.search(r"`(brk_\[[^`]+)`", papers.read("docs/api.md"))[1]
+    for key in (settled.aalto_key, settled.birch_key, run("create_key", "aalto-service")["api_key"]):
+        text = f'API_KEY = "{key}"; # in a commit'
+        assert re.findall(form, text) == [key]
+        body, _, checksum = key.rpartition("_")
+        assert f"{zlib.crc32(body.encode()):08x}" == checksum
+        # One character that was changed or made up is no key.
+        assert callers.parse(f"Bearer {key}")
+        with pytest.raises(Unauthenticated):
+            callers.parse(f"Bearer {body[:-1]}{'a' if body[-1] != 'a' else 'b'}_{checksum}")
 
 
 def status(client, key: str) -> int:

@@ -16,9 +16,8 @@ from tenants.models import (
     CredentialOrphan,
     RenewalSlot,
 )
-from tenants.querysets import slots
 from tests import flows, people
-from tests.broker.services.renewing import claim_due
+from tests.broker.services.renewing import claim_due, make_due
 from tests.fakes.sandbox import USER_OF_TWO
 
 STAFF = audit.staff("tester")
@@ -189,7 +188,7 @@ class TestDisconnect:
     def test_a_slot_that_is_due_although_nothing_is_to_be_renewed_is_parked(self, connect):
         connection = connect()
         Connection.objects.update(state="suspended")
-        slots.make_due(connection.id)
+        make_due(connection)
         assert renew.renew_now(connection.id) is Outcome.FRESH
         assert claim_due() == []
 

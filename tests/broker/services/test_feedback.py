@@ -6,9 +6,10 @@ import pytest
 from django.db import connection as database
 
 from broker.errors import InvalidRequest
-from broker.services import feedback, renew
+from broker.services import feedback, refusing, renew
 from tenants import audit
 from tenants.models import AuditEvent, Connection, OutboxEvent
+from tenants.querysets import slots
 
 CALLER = audit.caller("invoicing")
 
@@ -73,6 +74,23 @@ def test_twenty_reports_of_one_version_lead_to_one_request(connect, local_provid
     assert len(local_provider.log(endpoint="token")) == sent + 1
     assert set(verdicts) <= {"renewed", "stale_version"}
     assert len(verdicts) == 20
+
+
+def test_a_report_that_waits_for_a_renewal_holds_no_database_connection(connect, settings, monkeypatch):
+    settings.TOKEN_WAIT_SECONDS = 0.3
+    connection = connect()
+    version, held = connection.credential.version, []
+    assert slots.claim_one(connection.pk, owner="somebody:1:1", lease_seconds=30)
+    sleep = refusing.time.sleep
+
+    def watched(seconds):
+        held.append(database.connection)
+        sleep(seconds)
+
+    monkeypatch.setattr(refusing.time, "sleep", watched)
+    assert report(connection, version=version).verdict == "provider_unavailable"
+    assert held
+    assert not any(held)
 
 
 @pytest.mark.parametrize(

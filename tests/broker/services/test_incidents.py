@@ -91,7 +91,7 @@ def test_a_worker_that_read_the_row_before_it_opened_closes_it_all_the_same(aalt
 
 
 def test_an_incident_without_a_gate_is_closed_by_a_success(aalto):
-    incidents.report_for(aalto.registration, aalto.tenant_id, REQUEST)
+    incidents.report_for(aalto.registration, REQUEST)
     incidents.heal(Connection.objects.select_related("registration").get(pk=aalto.pk))
     assert not open_now(aalto)
 

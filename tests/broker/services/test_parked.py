@@ -1,5 +1,6 @@
 """A sign-in with another company: the connection goes on, and what was brought waits for somebody's word."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,19 @@ from django.db import connection as database
 from django.db.models.functions import Now
 from msgspec import structs
 
-from broker.services import credentials, directory, issue, keys, parked, renew, revoke, sessions, states, sweep
+from broker.services import (
+    credential_text,
+    credentials,
+    directory,
+    issue,
+    keys,
+    parked,
+    renew,
+    revoke,
+    sessions,
+    states,
+    sweep,
+)
 from broker.services.renewal_attempt import Outcome
 from broker.services.storing import CompanyTaken
 from tenants.errors import TenantsError
@@ -60,6 +73,15 @@ def alive(local_provider, user):
 def tell_the_provider():
     for orphan_id in revoke.due_revocations(limit=10):
         revoke.revoke_orphan(orphan_id)
+
+
+def without_refresh_token():
+    """As if the provider had given what waits an access token alone."""
+    orphan = CredentialOrphan.objects.select_related("data_key").get()
+    alone = dataclasses.replace(credentials.open_orphan(orphan), refresh_token=None)
+    sealed = credentials.seal_under(orphan.data_key, orphan.seal_context(), credential_text.encode(alone))
+    orphan.sealed = sealed.blob
+    orphan.save(update_fields=["sealed"])
 
 
 class TestMeanwhile:
@@ -167,6 +189,17 @@ class TestTaking:
         parked.take(connection, actor=STAFF)
         assert RenewalSlot.objects.get(pk=connection.pk).due_at <= Credential.objects.get(pk=connection.pk).expires_at
         assert renew.renew_now(connection.pk) is Outcome.RENEWED
+
+    def test_tokens_that_have_ended_and_cannot_be_renewed_are_refused(self, connection, mismatch):
+        without_refresh_token()
+        before = Credential.objects.get(pk=connection.pk).version
+        CredentialOrphan.objects.update(expires_at=Now() - timedelta(seconds=1))
+        with pytest.raises(parked.SignInEnded):
+            parked.take(connection, actor=STAFF)
+        assert Credential.objects.get(pk=connection.pk).version == before
+        assert (outcomes(connection), connection.external_name) == (["parked"], "Acme Oy")
+        CredentialOrphan.objects.update(expires_at=Now() + timedelta(minutes=5))
+        assert parked.take(connection, actor=STAFF), "as long as they last they serve"
 
     def test_a_company_of_another_tenant_s_is_refused(self, settled, connect, connection, mismatch, exclusive):
         connect(settled.birch, username=THEIRS)

@@ -7,8 +7,7 @@ from broker import pump, tasks
 from broker.services import credentials, renew
 from broker.services.renewal_attempt import Outcome
 from tenants.models import Credential
-from tenants.querysets import slots
-from tests.broker.services.renewing import events, in_threads, refreshes, slot_of
+from tests.broker.services.renewing import events, in_threads, make_due, refreshes, slot_of
 
 
 class TestASuccessfulRenewal:
@@ -74,7 +73,7 @@ class TestTwoAtOnce:
 
     def test_a_task_that_is_delivered_twice_sends_once(self, connect, local_provider):
         connection = connect()
-        slots.make_due(connection.id)
+        make_due(connection)
         before = refreshes(local_provider)
         assert sorted(in_threads(4, pump.drain)) == [0, 0, 0, 1]
         assert refreshes(local_provider) - before == 1
@@ -88,7 +87,7 @@ class TestTwoAtOnce:
 class TestWorkers:
     def test_the_sweep_hands_out_what_is_due_and_nothing_else(self, connect, local_provider, settings):
         due, waiting = connect(), connect(username="ben@books.example")
-        slots.make_due(due.id)
+        make_due(due)
         before = due.credential.version
         tasks.renew_due()
         assert Credential.objects.get(pk=due.id).version > before
@@ -97,7 +96,7 @@ class TestWorkers:
     def test_workers_renew_by_themselves_what_nobody_swept(self, connect):
         connection = connect()
         before = connection.credential.version
-        slots.make_due(connection.id)
+        make_due(connection)
         assert pump.drain() == 1
         assert pump.drain() == 0
         assert Credential.objects.get(pk=connection.id).version > before

@@ -1,9 +1,12 @@
 """A token that is not good enough, and a provider or a process that is in trouble."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +16,7 @@ from django.db.models.functions import Now
 from broker import errors
 from broker.services import gate_view, issue, renew
 from broker.services.callers import parse
-from broker.services.issue import IssuedToken, Wanted
+from broker.services.issue import Wanted
 from broker.services.renewal_attempt import Outcome
 from tenants.models import Connection, Credential, RegistrationGate
 from tenants.querysets import gates, hand_out, slots
@@ -23,15 +26,17 @@ from tests.broker.services.renewing import in_threads, refreshes, slot_of
 CALLERS = 8
 
 
-def ask(settled, connection: Connection, wanted: Wanted | None = None) -> IssuedToken | errors.BrokerError:
+def ask(settled, connection: Connection, wanted: Wanted | None = None) -> Any:
+    """Return the answer's members as attributes, or the error."""
     find = partial(hand_out.for_token, named=Named(connection.id))
     try:
-        return issue.issue_access_token(parse(f"Bearer {settled.aalto_key}"), find, wanted or Wanted())
+        answer = issue.issue_access_token(parse(f"Bearer {settled.aalto_key}"), find, wanted or Wanted())
+        return SimpleNamespace(**json.loads(answer))
     except errors.BrokerError as error:
         return error
 
 
-def code(answer: IssuedToken | errors.BrokerError) -> str:
+def code(answer: Any) -> str:
     return answer.code if isinstance(answer, errors.BrokerError) else "token"
 
 
@@ -189,7 +194,7 @@ class TestWhileSomebodyElseRenews:
         return claim
 
     @staticmethod
-    def _ask_and_close(settled, connection: Connection) -> IssuedToken | errors.BrokerError:
+    def _ask_and_close(settled, connection: Connection) -> Any:
         try:
             return ask(settled, connection)
         finally:

@@ -9,6 +9,7 @@ from django.db import connection as database
 
 from broker.services.signatures import MOST_IN_ONE, Request, SignatureLog, Signed
 from tenants.models import AuditEvent
+from tenants.querysets.rows import database_now
 from tests.broker.services.renewing import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,8 +20,17 @@ BACK = "ALTER TABLE away RENAME TO tenants_auditevent"
 AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def signed(name: str, *, connection: int = 2, caller: str = "invoicing") -> Signed:
-    return Signed(uuid.UUID(int=1), uuid.UUID(int=connection), caller, Request(name, "GET", "api.example", AT))
+def signed(
+    name: str,
+    *,
+    connection: int = 2,
+    caller: str = "invoicing",
+    source: str = "10.0.0.7",
+    key_id: str = "k1",
+    at: dt.datetime = AT,
+) -> Signed:
+    request = Request(name, "GET", "api.example", at)
+    return Signed(uuid.UUID(int=1), uuid.UUID(int=connection), caller, request, key_id, source)
 
 
 def quiet(full: int) -> SignatureLog:
@@ -61,7 +71,18 @@ def test_entries_are_written_in_order_and_once():
     assert written() == ["t0", "t1", "t2"]
     event = AuditEvent.objects.get()
     assert (event.action, event.actor_kind, event.actor) == ("request.signed", "caller", "invoicing")
-    assert event.at == AT
+    assert (event.source, event.detail["key_id"]) == ("10.0.0.7", "k1")
+
+
+def test_the_time_is_that_of_the_signature_unless_it_waited_for_long():
+    log, now = quiet(100), database_now()
+    log.add(signed("just now", at=now))
+    log.add(signed("long ago", connection=3, at=now - dt.timedelta(hours=2)))
+    log.flush()
+    times = dict(AuditEvent.objects.values_list("connection_id", "at"))
+    assert times[uuid.UUID(int=2)] == now
+    assert abs(times[uuid.UUID(int=3)] - now) < dt.timedelta(minutes=2), "a day that is closed does not grow"
+    assert AuditEvent.objects.get(connection_id=uuid.UUID(int=3)).detail["requests"][0]["at"] < now.isoformat()
 
 
 def test_one_event_for_each_connection_and_caller_and_none_without_end():
@@ -70,11 +91,15 @@ def test_one_event_for_each_connection_and_caller_and_none_without_end():
         log.add(signed(f"t{number}"))
     log.add(signed("other connection", connection=3))
     log.add(signed("other caller", caller="payroll"))
+    log.add(signed("other source", source="10.0.0.8"))
+    log.add(signed("other key", key_id="k2"))
     log.flush()
     events = [
         (event.connection_id.int, event.actor, len(event.detail["requests"])) for event in AuditEvent.objects.all()
     ]
     assert sorted(events) == [
+        (2, "invoicing", 1),
+        (2, "invoicing", 1),
         (2, "invoicing", 1),
         (2, "invoicing", MOST_IN_ONE),
         (2, "payroll", 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.errors import ProviderUnavailable
+from providers.messages import HttpRequest
 from providers.outbound import Outbound
 
 FIELDS = (("grant_type", "refresh_token"), ("refresh_token", "canary-1 &é"))
@@ -15,7 +16,9 @@ def door(**options) -> Outbound:
 
 
 def post(outbound: Outbound, url: str):
-    return outbound.post_form(url, FIELDS, {"Authorization": "Basic canary-2"}, endpoint="token", provider_id="p")
+    headers = {"Authorization": "Basic canary-2"}
+    request = HttpRequest(method="POST", url=url, endpoint="token", fields=FIELDS, headers=headers)
+    return outbound.send(request, provider_id="p")
 
 
 def failure(url: str, **options) -> ProviderUnavailable:

@@ -1,0 +1,1 @@
+"""The command `broker`: the API at a prompt."""

@@ -1,0 +1,41 @@
+"""The long form: run after run against one broker, and what came of them all."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.fuzz.ground import Ground, prepared
+from tests.fuzz.run import run
+from tests.fuzz.table import findings, table
+from tests.fuzz.timing import compared
+from tests.journeys.installation import Installation
+
+
+def fuzz(folder: Path, seeds: Sequence[int], examples: int, only: str) -> int:
+    """Return the exit status. Effects: prints a table for each seed, and what was found."""
+    wrong = 0
+    with _ground(folder) as ground:
+        for seed in seeds:
+            started = time.monotonic()
+            report = run(ground, seed=seed, examples=examples, foreign=examples, only=only)
+            found = [*findings(report), *ground.unharmed()]
+            took = f"seed {seed}, {examples} examples, {time.monotonic() - started:.0f} s"
+            sys.stdout.write(f"{took}\n{table(report)}\n" + "".join(f"\n{one}\n" for one in found))
+            sys.stdout.flush()
+            wrong += len(found)
+    return int(wrong > 0)
+
+
+def timing(folder: Path) -> int:
+    """Return the exit status. Effects: prints how long refusals take."""
+    with _ground(folder) as ground:
+        sys.stdout.write(f"{compared(ground)}\n")
+    return 0
+
+
+@contextmanager
+def _ground(folder: Path) -> Iterator[Ground]:
+    with Installation(folder, "").prepared() as installation, prepared(installation, folder / "ground") as ground:
+        yield ground
