@@ -194,8 +194,10 @@ class TestRefusedByTheProvider:
 
 
 class TestTwoAtOnce:
-    def test_a_form_that_is_sent_twice_makes_one_connection(self, settled, netvisor):
+    def test_a_form_that_is_sent_twice_makes_one_connection(self, settled, netvisor, local_provider):
         session = link(settled.aalto, NETVISOR)
+        # So that both are at it when the first is answered: one that comes later finds the link used up.
+        local_provider.set_latency(netvisor=1.0)
         one, two = together(*[lambda: entering.enter(session, NETVISOR, FILLED_IN)] * 2)
         assert connection_of(one).pk == connection_of(two).pk
         assert Connection.objects.count() == 1
