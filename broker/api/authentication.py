@@ -4,10 +4,10 @@ from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 
 from broker.api.hot import Environ
-from broker.api.source import source_of
 from broker.errors import InvalidRequest
 from broker.services import callers, policy
 from broker.services.policy import Grant
+from broker.services.source import source_of
 from tenants.models import Operation
 
 

@@ -8,10 +8,10 @@ from broker.api.headers import body_of, place_of
 from broker.api.hot import Environ, id_of, name_of, query, wait_of
 from broker.api.parsing import strict_json
 from broker.api.reply import Reply, encoded
-from broker.api.source import source_of
 from broker.errors import InvalidRequest
 from broker.services import batch, callers
 from broker.services.batch import Asked, Verdict
+from broker.services.source import source_of
 from tenants.querysets.hand_out import Named
 
 MOST = 500

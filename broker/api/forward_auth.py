@@ -16,11 +16,11 @@ from broker.api import problems
 from broker.api.describing import NOT_SERVED, TOKENS, Label, Refusal, described
 from broker.api.hot import Environ, name_of, query, uuid_of, wait_of
 from broker.api.reply import Reply, as_response, problem
-from broker.api.source import source_of
 from broker.errors import BrokerError, InvalidRequest
 from broker.services import callers, forwarding, rate_limits
 from broker.services.forwarding import Forwarded, Original
 from broker.services.issue import Wanted
+from broker.services.source import source_of
 from tenants.models import Operation
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named

@@ -1,4 +1,4 @@
-"""The hot routes below Django: nine requests in ten are for a token, and most of what one would cost is the framework.
+"""The hot routes below Django: what is asked for most would cost as much again in the framework.
 
 Whatever is not exactly one of them goes on to Django, which has the same routes (`views`), so that nothing here has
 to be complete: another method, a name that is not ASCII, a plain http request that has to be redirected.

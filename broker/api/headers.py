@@ -10,10 +10,10 @@ from broker.api.authentication import refuse_chunked
 from broker.api.hot import Environ, id_of, name_of, query, wait_of
 from broker.api.parsing import strict_json
 from broker.api.reply import Reply, answer
-from broker.api.source import source_of
 from broker.errors import BodyTooLarge, InvalidRequest
 from broker.services import callers, headers
 from broker.services.issue import Wanted
+from broker.services.source import source_of
 from providers.errors import one_line
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named

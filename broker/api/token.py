@@ -7,10 +7,10 @@ from django.conf import settings
 
 from broker.api.hot import Environ, id_of, name_of, query, wait_of
 from broker.api.reply import Reply, encoded
-from broker.api.source import source_of
 from broker.errors import InvalidRequest
 from broker.services import callers, issue, scoped
 from broker.services.issue import Wanted
+from broker.services.source import source_of
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
 

@@ -46,7 +46,7 @@ def admitted(grant: Grant, row: HandOut, needed: str) -> bool:
         row.tenant_allowed
         and row.state in SERVED
         and row.matches == 1
-        and (not grant.providers or row.provider_id in grant.providers)
+        and policy.serves(grant, row.provider_id)
         and needed in directory.provider(row.provider_id).capabilities
     )
 
@@ -58,7 +58,7 @@ def admit_to(grant: Grant, row: HandOut, needed: str) -> HandOut:
             served its own error.
     """
     policy.may(grant, Operation.TOKEN_READ.value)
-    seen = row.tenant_allowed and (not grant.providers or row.provider_id in grant.providers)
+    seen = row.tenant_allowed and policy.serves(grant, row.provider_id)
     if row.matches > 1 and seen:
         raise errors.ConnectionAmbiguous()
     if row.connection_id is None or not seen:

@@ -61,7 +61,12 @@ def may(grant: Grant, operation: str) -> None:
 def may_see(grant: Grant, *, tenant_id: UUID, provider_id: str) -> bool:
     """Tell whether a tenant's connection at a provider exists for this caller; if not, it looks absent."""
     tenant_seen = grant.tenant_ids is None or tenant_id in grant.tenant_ids
-    return tenant_seen and (not grant.providers or provider_id in grant.providers)
+    return tenant_seen and serves(grant, provider_id)
+
+
+def serves(grant: Grant, provider_id: str) -> bool:
+    """Tell whether a provider is one of those that the caller may have anything of."""
+    return not grant.providers or provider_id in grant.providers
 
 
 def unseen(grant: Grant, connection_id: object) -> ConnectionNotFound:
