@@ -13,12 +13,15 @@ from django.db import connection
 from broker.services import escrow, gates, presence, renew, revoke, sweep
 from broker.services.renewal_attempt import Answer, Outcome
 from tenants.models import Connection, Reason
+from tenants.querysets import slots
 
 logger = logging.getLogger(__name__)
 _GUARD_SECONDS = 1.0
 # An answer that is not durable by then goes to the escrow, whatever the database is doing.
 _LATE_SECONDS = 2.0
 _CHORES_SECONDS = 5.0
+# A provider's grace may be over before the driver looks by itself.
+_DOUBTS_SECONDS = 0.5
 _MINTED_AT_ONCE = _REVOKED_AT_ONCE = 10
 
 
@@ -57,7 +60,7 @@ class Loop:
 
 
 class Upkeep:
-    """A worker's loops: recovery of what others left, the escrow, chores, and a guard that needs no database.
+    """A worker's loops: what others left, resends in time, the escrow, chores, and a guard that needs no database.
 
     Shape:  wake is called when there may be something to claim; save_late and alive are the driver's; dead is called
             once, when renewals have ended for good.
@@ -78,6 +81,7 @@ class Upkeep:
         self._loops = (
             Loop("recovery", self._recover, settings.RENEWAL_REAP_SECONDS),
             Loop("escrow", self._replay, _GUARD_SECONDS),
+            Loop("doubts", self._resend_in_time, _DOUBTS_SECONDS),
             Loop("guard", self._look_after_the_driver, _GUARD_SECONDS),
             self._chores,
         )
@@ -110,6 +114,13 @@ class Upkeep:
         if presence.reap():
             self._wake()
         gates.flush()
+
+    def _resend_in_time(self) -> None:
+        """Wake the driver at the moment, not when it next looks: what was unheard is said again only for a while."""
+        seconds = slots.next_doubt(_DOUBTS_SECONDS)
+        if seconds is not None:
+            time.sleep(seconds)
+            self._wake()
 
     def _replay(self) -> None:
         before = escrow.pending()

@@ -15,6 +15,8 @@ LAST_SECONDS = 60.0
 # The rest of a grace period is the request's own way to the provider.
 _GRACE_SHARE = 0.7
 _QUICK_RESENDS = 2
+# Each resend waits for so much of what is left of the grace: answers go astray more than once.
+_RESEND_SHARE, _SOONEST_RESEND_SECONDS = 0.25, 0.2
 _BACKOFF_FIRST_SECONDS = 2.0
 _BACKOFF_CAP_SECONDS = 900.0
 
@@ -94,11 +96,14 @@ def doubt_wait(
 ) -> float:
     """Return the seconds to wait when the provider may have acted without our hearing of it.
 
-    Where sending it again does no harm, the first two resends follow at once and others as after any failure. Where it
-    could end the whole grant, the refresh token is left alone until the access token's last minute, when nothing is
-    left to lose.
+    Where sending it again does no harm, the first two resends follow at once and others as after any failure; while a
+    grace runs out each follows sooner than the one before, so that several fit into it. Where it could end the whole
+    grant, the refresh token is left alone until the access token's last minute, when nothing is left to lose.
     """
     wait = 1.0 + chance if attempts < _QUICK_RESENDS else backoff(attempts, chance)
+    left_of_grace = _GRACE_SHARE * traits.grace_seconds - uncertain_for_seconds
+    if traits.refresh_token_rotation != "none" and left_of_grace > _SOONEST_RESEND_SECONDS:
+        return min(wait, max(_RESEND_SHARE * left_of_grace, _SOONEST_RESEND_SECONDS))
     if safe_to_resend(uncertain_for_seconds + wait, traits):
         return wait
     return max(backoff(attempts, chance), seconds_left - LAST_SECONDS)

@@ -20,6 +20,18 @@ _OURS = """
 """
 
 
+def next_doubt(seconds: float) -> float | None:
+    """Return in how many seconds a slot falls due whose last answer nobody heard; None: none within so many."""
+    sql = """
+        SELECT greatest(extract(epoch FROM due_at - now())::float8, 0) FROM tenants_renewalslot
+        WHERE state = 'scheduled' AND uncertain_at IS NOT NULL AND lease_owner = ''
+          AND due_at BETWEEN now() - interval '1 second' AND now() + %(seconds)s * interval '1 second'
+        ORDER BY due_at LIMIT 1
+    """
+    row = one_row(sql, {"seconds": seconds})
+    return row[0] if row else None
+
+
 def end_probe(claim: Claim, *, failure: str, suspect_version: int | None = None) -> bool:
     """Give the slot back as it was, with what came of asking. False when the fence is lost.
 

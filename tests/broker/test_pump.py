@@ -17,7 +17,7 @@ from tenants import audit
 from tenants.models import Connection, Credential, Tenant
 from tenants.querysets import pairs, slots
 from tests import flows, people
-from tests.broker.services.renewing import make_due, refreshes, slot_of
+from tests.broker.services.renewing import end_in, make_due, refreshes, slot_of
 
 PATIENCE_SECONDS = 20.0
 # Above what Linux gives to any process.
@@ -96,6 +96,21 @@ class TestRunning:
         assert pump.drain() == 0, "it only wakes the pump that runs"
         until(lambda: versions()[connection.id] > before, "renewed")
         assert pump.seconds_since_claim() < PATIENCE_SECONDS
+
+    def test_what_went_unheard_is_sent_again_when_its_time_comes_not_when_the_pump_looks(
+        self, due, local_provider, settings
+    ):
+        settings.RENEWAL_POLL_SECONDS = 600
+        [connection] = due()
+        before = connection.credential.version
+        end_in(connection, seconds=62)
+        local_provider.fault("token", "drop_before")
+        pump.start()
+        try:
+            until(lambda: versions()[connection.id] > before, "sent again in the last minute")
+        finally:
+            pump.finish()
+        assert refreshes(local_provider) == 2
 
     def test_takes_up_at_once_what_a_dead_process_left(self, connect, running):
         connection = connect()

@@ -177,8 +177,19 @@ def test_within_grace_at_once_and_beyond_it_in_the_last_minute(
     assert wait > 0
     if uncertain_for + wait > 42:
         assert left - wait <= 60 + 1e-6
-    elif attempts < 2:
-        assert 1 <= wait <= 2
+    else:
+        assert wait <= max(0.25 * (42 - uncertain_for), 0.2) + 1e-9
+        assert attempts >= 2 or wait <= 2
+
+
+@pytest.mark.parametrize(("grace", "fit"), [(5, 5), (10, 6), (30, 7), (60, 8)])
+def test_several_resends_fit_into_a_grace_however_the_dice_fall(grace: int, fit: int) -> None:
+    traits, on_its_way = Traits(refresh_token_rotation="always", grace_seconds=grace, reuse_kills_family=True), 0.15
+    doubt, resends = on_its_way, 0
+    while schedule.safe_to_resend(doubt, traits):
+        doubt += schedule.doubt_wait(3600.0, doubt, traits, resends, 1.0) + on_its_way
+        resends += schedule.safe_to_resend(doubt - on_its_way, traits)
+    assert resends >= fit
 
 
 @pytest.mark.parametrize(("left", "attempts", "waits"), [(3600.0, 0, 3540.0), (3600.0, 9, 3540.0), (30.0, 0, 2.0)])
