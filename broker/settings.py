@@ -47,6 +47,7 @@ OPTIONAL: dict[str, tuple[type, Any]] = {
     "TOKEN_MAX_MIN_TTL_SECONDS": (int, 900),
     "CALLER_RATE_PER_MINUTE": (int, 60_000),
     "API_KEY_MAX_DAYS": (int, 180),
+    "KEY_TRUSTED_SECONDS": (float, 1.0),
     "ISSUE_COUNT_FLUSH_SECONDS": (float, 5.0),
     "AUDIT_RETENTION_DAYS": (int, 400),
     "CONNECT_SESSION_SECONDS": (int, 1800),
@@ -216,6 +217,7 @@ TOKEN_WAIT_SECONDS: float = env("TOKEN_WAIT_SECONDS")
 TOKEN_MAX_MIN_TTL_SECONDS: int = env("TOKEN_MAX_MIN_TTL_SECONDS")
 CALLER_RATE_PER_MINUTE: int = env("CALLER_RATE_PER_MINUTE")
 API_KEY_MAX_DAYS: int = env("API_KEY_MAX_DAYS")
+KEY_TRUSTED_SECONDS: float = env("KEY_TRUSTED_SECONDS")
 ISSUE_COUNT_FLUSH_SECONDS: float = env("ISSUE_COUNT_FLUSH_SECONDS")
 AUDIT_RETENTION_DAYS: int = env("AUDIT_RETENTION_DAYS")
 CONNECT_SESSION_SECONDS: int = env("CONNECT_SESSION_SECONDS")
@@ -223,6 +225,8 @@ AUTHORIZATION_REQUEST_SECONDS: int = env("AUTHORIZATION_REQUEST_SECONDS")
 CONNECT_MAX_STARTS: int = env("CONNECT_MAX_STARTS")
 if not 1 <= API_KEY_MAX_DAYS <= 180:
     refuse("API_KEY_MAX_DAYS is from 1 to 180: a key that nobody replaces must end by itself")
+if not 0 <= KEY_TRUSTED_SECONDS <= 5:
+    refuse("KEY_TRUSTED_SECONDS is from 0 to 5: a revoked key must be refused everywhere within five seconds")
 if AUDIT_RETENTION_DAYS < 2:
     refuse("AUDIT_RETENTION_DAYS must be 2 at least: only days that are closed can go")
 if RENEWAL_LEASE_SECONDS < OUTBOUND_TIMEOUT_SECONDS + 5:

@@ -9,15 +9,17 @@ from types import MappingProxyType
 from broker import errors
 from broker.services import directory, policy, sessions
 from broker.services.callers import PresentedKey
+from broker.services.known_keys import known_keys
 from broker.services.policy import Grant
 from broker.services.strangers import strangers
 from providers.errors import DefinitionError, ProviderError
 from providers.messages import ClientRegistration as Registration
 from providers.registry import AnyProvider
 from tenants.models import Connection, Operation, State
-from tenants.querysets.hand_out import HandOut
+from tenants.querysets.hand_out import HandOut, Known
 
-Find = Callable[[str], HandOut | None]
+# Of a key id, or of a key that was read a moment ago.
+Find = Callable[[str | Known], HandOut | None]
 SERVED = (State.CONNECTED.value, State.DEGRADED.value)
 # Without a wish of the caller's, a token is renewed a minute before its end; one that lives for minutes, a quarter.
 _DEFAULT_MIN_TTL_SECONDS, _DEFAULT_SHARE = 60.0, 0.25
@@ -25,8 +27,15 @@ _DEFAULT_MIN_TTL_SECONDS, _DEFAULT_SHARE = 60.0, 0.25
 
 def look_up(presented: PresentedKey, find: Find) -> HandOut | None:
     """Return the row for a key that may be looked up. Raises RateLimited. Effects: one query."""
+    known = known_keys.find(presented)
+    if known is not None:
+        return find(known)
     strangers.check(presented.secret_hash, presented.source)
-    return find(presented.key_id)
+    asked_at = known_keys.now()
+    row = find(presented.key_id)
+    if row is not None:
+        known_keys.remember(presented, row, asked_at)
+    return row
 
 
 def admit(presented: PresentedKey, row: HandOut | None, needed: str, *, cost: int = 1) -> HandOut:

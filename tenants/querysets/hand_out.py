@@ -16,13 +16,13 @@ _KEY = """
         k.issuer_id IS NULL OR EXISTS (SELECT 1 FROM tenants_trustedissuer ti WHERE ti.id = k.issuer_id AND ti.active)
     )) AS key_usable,
     k.networks, extract(epoch FROM k.throttled_until - now())::float8, ca.rate_per_minute,
-    ca.id, ca.name, ca.operations, ca.providers
+    ca.id, ca.name, ca.operations, ca.providers, ca.all_tenants
 """
 _CONNECTION = """
-    CASE WHEN ca.all_tenants
+    CASE WHEN {all_tenants}
         THEN NOT EXISTS (SELECT 1 FROM tenants_tenant te WHERE te.id = co.tenant_id AND te.deleted_at IS NOT NULL)
         ELSE EXISTS (
-            SELECT 1 FROM tenants_caller_tenants ct WHERE ct.caller_id = ca.id AND ct.tenant_id = co.tenant_id
+            SELECT 1 FROM tenants_caller_tenants ct WHERE ct.caller_id = {caller} AND ct.tenant_id = co.tenant_id
         )
     END AS tenant_allowed,
     co.id, co.tenant_id, co.provider_id, co.state, co.reason,
@@ -31,7 +31,9 @@ _CONNECTION = """
     cr.sealed, cr.version, cr.expires_at, coalesce(extract(epoch FROM cr.expires_at - cr.issued_at), 0)::float8,
     dk.id, dk.kek_version, dk.wrapped, extract(epoch FROM cr.expires_at - now())::float8
 """
-_COLUMNS = f"{_KEY}, {_CONNECTION}"
+_COLUMNS = f"{_KEY}, {_CONNECTION.format(all_tenants='ca.all_tenants', caller='ca.id')}"
+# For a key that was read a moment ago.
+_REST = _CONNECTION.format(all_tenants="%(all_tenants)s::boolean", caller="%(caller)s::uuid")
 _JOINS = """
     LEFT JOIN tenants_clientregistration rg ON rg.id = co.registration_id
     LEFT JOIN tenants_credential cr ON cr.connection_id = co.id
@@ -90,6 +92,7 @@ class HandOut(NamedTuple):
     caller_name: str
     operations: list[str]
     providers: list[str]
+    all_tenants: bool
     tenant_allowed: bool
     connection_id: UUID | None
     tenant_id: UUID
@@ -120,11 +123,28 @@ _NO_MORE = (None, None)
 _NOTHING = (False, *[None] * (len(HandOut._fields) - _KEY_WIDTH - 4), 0, None, None)
 
 
+class Known(NamedTuple):
+    """The columns of a key and its caller, as a query of a moment ago has found them.
+
+    Shape: parameters are what the statements for such a key have to be told.
+    """
+
+    columns: tuple[Any, ...]
+    parameters: Mapping[str, object]
+
+
+def known(row: HandOut) -> Known:
+    """Return what the row says of the key and its caller."""
+    return Known(row[:_KEY_WIDTH], {"caller": row.caller_id, "all_tenants": row.all_tenants})
+
+
 class _Statements(NamedTuple):
-    """The same columns by connection id, and by tenant and provider."""
+    """The same columns by connection id, and by tenant and provider; and without the key's, for one that is known."""
 
     by_id: str
     by_name: str
+    rest_by_id: str
+    rest_by_name: str
 
 
 def _matches(tenant: str, provider: str, label: str) -> str:
@@ -139,31 +159,32 @@ def _matches(tenant: str, provider: str, label: str) -> str:
 
 def _statements(columns: str = "", joins: str = "") -> _Statements:
     more = f", {columns}" if columns else ""
-    return _Statements(
+    key = "tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id"
+    by_id = f"LEFT JOIN tenants_connection co ON co.id = %(id)s {_JOINS} {joins}"
+    matches = _matches("%(tenant)s", "%(provider)s", "%(label)s::text")
+    by_name = f"LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS} {joins}"
+    return _Statements(  # constants of this module, all of it
+        f"SELECT {_COLUMNS}, 1{more} FROM {key} {by_id} WHERE k.key_id = %(key)s",  # noqa: S608
         f"""
-        SELECT {_COLUMNS}, 1{more} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id
-        LEFT JOIN tenants_connection co ON co.id = %(id)s {_JOINS} {joins} WHERE k.key_id = %(key)s
-        """,  # noqa: S608  constants of this module
-        f"""
-        SELECT {_COLUMNS}, matches.count{more} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id
-        CROSS JOIN LATERAL ({_matches("%(tenant)s", "%(provider)s", "%(label)s::text")}) matches
-        LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS} {joins} WHERE k.key_id = %(key)s
-        """,  # noqa: S608  constants of this module
+        SELECT {_COLUMNS}, matches.count{more} FROM {key} CROSS JOIN LATERAL ({matches}) matches {by_name}
+        WHERE k.key_id = %(key)s
+        """,  # noqa: S608
+        f"SELECT {_REST}, 1{more} FROM (SELECT) always {by_id}",  # noqa: S608
+        f"SELECT {_REST}, matches.count{more} FROM ({matches}) matches {by_name}",  # noqa: S608
     )
 
 
 # Of many connections in one query: each row ends with the place at which it was asked for.
 _MANY_BY_ID = f"""
-    SELECT {_CONNECTION}, 1, asked.place FROM tenants_caller ca
-    CROSS JOIN unnest(%(ids)s::text[]::uuid[]) WITH ORDINALITY AS asked (id, place)
-    LEFT JOIN tenants_connection co ON co.id = asked.id {_JOINS} WHERE ca.id = %(caller)s
+    SELECT {_REST}, 1, asked.place FROM unnest(%(ids)s::text[]::uuid[]) WITH ORDINALITY AS asked (id, place)
+    LEFT JOIN tenants_connection co ON co.id = asked.id {_JOINS}
 """  # noqa: S608  constants of this module
 _MANY_BY_NAME = f"""
-    SELECT {_CONNECTION}, matches.count, asked.place FROM tenants_caller ca
-    CROSS JOIN unnest(%(tenants)s::text[], %(providers)s::text[], %(labels)s::text[])
+    SELECT {_REST}, matches.count, asked.place
+    FROM unnest(%(tenants)s::text[], %(providers)s::text[], %(labels)s::text[])
         WITH ORDINALITY AS asked (tenant, provider, label, place)
     CROSS JOIN LATERAL ({_matches("asked.tenant", "asked.provider", "asked.label")}) matches
-    LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS} WHERE ca.id = %(caller)s
+    LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS}
 """  # noqa: S608  constants of this module
 _KEY_ALONE = f"""
     SELECT {_KEY} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id WHERE k.key_id = %(key)s
@@ -186,27 +207,27 @@ class Named(NamedTuple):
     label: str | None = None
 
 
-def for_token(key_id: str, named: Named) -> HandOut | None:
-    """Return the row for this key and connection; None when the key does not exist."""
-    row = _row(_TOKEN, key_id, named)
+def for_token(key: str | Known, named: Named) -> HandOut | None:
+    """Return the row for this key id, or known key, and connection; None when the key does not exist."""
+    row = _row(_TOKEN, key, named)
     return HandOut(*row) if row else None
 
 
-def for_headers(key_id: str, named: Named) -> HandOut | None:
+def for_headers(key: str | Known, named: Named) -> HandOut | None:
     """As for_token, with the registration's secrets."""
-    row = _row(_HEADERS, key_id, named)
+    row = _row(_HEADERS, key, named)
     return HandOut._make((*row[:_WIDTH], SealedRegistration._make(row[_WIDTH:]), None)) if row else None
 
 
-def for_scopes(key_id: str, named: Named, scope_key: str) -> HandOut | None:
+def for_scopes(key: str | Known, named: Named, scope_key: str) -> HandOut | None:
     """As for_token, with the token for one set of scopes."""
-    row = _row(_SCOPED, key_id, named, {"scope_key": scope_key})
+    row = _row(_SCOPED, key, named, {"scope_key": scope_key})
     return HandOut._make((*row[:_WIDTH], None, Minted._make(row[_WIDTH:]))) if row else None
 
 
-def for_key(key_id: str) -> HandOut | None:
+def for_key(key: str | Known) -> HandOut | None:
     """Return the columns of the key and its caller alone, none of them a connection's; None for an unknown key."""
-    row = prepared_row(_KEY_ALONE, {"key": key_id})
+    row = prepared_row(_KEY_ALONE, {"key": key}) if isinstance(key, str) else key.columns
     return HandOut._make((*row, *_NOTHING)) if row else None
 
 
@@ -215,29 +236,37 @@ def for_many(key: HandOut, asked: Sequence[Named]) -> list[HandOut]:
 
     Effects: one query for those that are named by id, one for the others.
     """
-    head = key[:_KEY_WIDTH]
+    columns, caller = known(key)
     found: list[HandOut] = [key] * len(asked)
     by_id = [place for place, named in enumerate(asked) if named.connection_id is not None]
     by_name = [place for place, named in enumerate(asked) if named.connection_id is None]
     if by_id:
         values: dict[str, Any] = {"ids": [str(asked[place].connection_id) for place in by_id]}
-        for row in prepared_rows(_MANY_BY_ID, {**values, "caller": key.caller_id}):
-            found[by_id[row[-1] - 1]] = HandOut._make(head + row[:-1] + _NO_MORE)
+        for row in prepared_rows(_MANY_BY_ID, {**values, **caller}):
+            found[by_id[row[-1] - 1]] = HandOut._make(columns + row[:-1] + _NO_MORE)
     if by_name:
         values = {
             "tenants": [asked[place].tenant for place in by_name],
             "providers": [asked[place].provider for place in by_name],
             "labels": [asked[place].label for place in by_name],
         }
-        for row in prepared_rows(_MANY_BY_NAME, {**values, "caller": key.caller_id}):
-            found[by_name[row[-1] - 1]] = HandOut._make(head + row[:-1] + _NO_MORE)
+        for row in prepared_rows(_MANY_BY_NAME, {**values, **caller}):
+            found[by_name[row[-1] - 1]] = HandOut._make(columns + row[:-1] + _NO_MORE)
     return found
 
 
 def _row(
-    statements: _Statements, key_id: str, named: Named, more: Mapping[str, object] | None = None
+    statements: _Statements, key: str | Known, named: Named, more: Mapping[str, object] | None = None
 ) -> tuple[Any, ...] | None:
-    if named.connection_id is not None:
-        return prepared_row(statements.by_id, {"key": key_id, "id": named.connection_id, **(more or {})})
-    names = {"tenant": named.tenant, "provider": named.provider, "label": named.label}
-    return prepared_row(statements.by_name, {"key": key_id, **names, **(more or {})})
+    given: dict[str, object] = {**more} if more else {}
+    by_id = named.connection_id is not None
+    if by_id:
+        given["id"] = named.connection_id
+    else:
+        given |= {"tenant": named.tenant, "provider": named.provider, "label": named.label}
+    if isinstance(key, str):
+        given["key"] = key
+        return prepared_row(statements.by_id if by_id else statements.by_name, given)
+    given |= key.parameters
+    row = prepared_row(statements.rest_by_id if by_id else statements.rest_by_name, given)
+    return key.columns + row if row else None

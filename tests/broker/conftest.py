@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from broker.services import rate_limits
+from broker.services.known_keys import known_keys
 from broker.services.strangers import strangers
 from tests.broker.managing import manage
 
@@ -16,4 +17,5 @@ def _no_memory_of_callers() -> Iterator[None]:
     """Budgets and standings of one test are not the next one's."""
     yield
     strangers.forget()
+    known_keys.forget()
     rate_limits.note(None)

@@ -73,6 +73,7 @@ class TestRefusals:
             ({"DATABASE_URL": "postgres://u:hidden-word@h:port/x"}, "DATABASE_URL is not an address of the form"),
             ({"REDIS_URL": "amqp://guest@mq"}, "REDIS_URL must start with one of redis://"),
             ({"API_KEY_MAX_DAYS": "181"}, "API_KEY_MAX_DAYS is from 1 to 180"),
+            ({"KEY_TRUSTED_SECONDS": "6"}, "KEY_TRUSTED_SECONDS is from 0 to 5"),
             ({"RENEWAL_LEASE_SECONDS": "19.9"}, "RENEWAL_LEASE_SECONDS must exceed OUTBOUND_TIMEOUT_SECONDS by 5"),
             ({"OUTBOUND_TIMEOUT_SECONDS": "25.1"}, "RENEWAL_LEASE_SECONDS must exceed OUTBOUND_TIMEOUT_SECONDS by 5"),
             ({"OUTBOUND_TIMEOUT_SECONDS": "nan"}, "OUTBOUND_TIMEOUT_SECONDS must be a number above 0"),

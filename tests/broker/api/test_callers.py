@@ -66,7 +66,8 @@ def test_a_workload_of_another_caller_sees_nothing_of_it(connect, issuer, call):
     assert answers(call, connect(), issuer.token(sub="birch")) == [(404, "connection_not_found")] * 2
 
 
-def test_revoked_by_row_or_by_issuer_or_by_caller_it_is_unknown(connect, issuer, call):
+def test_revoked_by_row_or_by_issuer_or_by_caller_it_is_unknown(connect, issuer, call, settings):
+    settings.KEY_TRUSTED_SECONDS = 0
     connection, token = connect(), issuer.token(sub=SUBJECT)
     rows = ApiKey.objects.filter(subject=SUBJECT)
     for end, begin in (

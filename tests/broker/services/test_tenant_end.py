@@ -81,7 +81,8 @@ def mentions(tenant_id):
 
 
 class TestTheFirstMoment:
-    def test_nothing_is_served_any_more_although_the_connections_still_stand(self, settled, connect):
+    def test_nothing_is_served_any_more_although_the_connections_still_stand(self, settled, connect, settings):
+        settings.KEY_TRUSTED_SECONDS = 0
         connection = connect()
         everywhere = people.new_key("all-tenants", None, people.EVERYTHING)
         assert [token(key, connection).status_code for key in (settled.aalto_key, everywhere)] == [200, 200]
