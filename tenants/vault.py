@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -55,6 +56,15 @@ class WrappedKey:
     wrapped: bytes
 
 
+class _Opened(NamedTuple):
+    """A data key in memory, with the key for fingerprints that is made of it."""
+
+    until: float
+    key: WrappedKey
+    data_key: bytes
+    index_key: bytes
+
+
 class Vault:
     """Seals and opens for one environment. Opened data keys stay in memory for five minutes, at most 1,000."""
 
@@ -63,7 +73,7 @@ class Vault:
         self._environment = environment.encode()
         self._head = _length_prefixed(FORMAT, self._environment)
         self._clock = clock
-        self._cache: OrderedDict[UUID, tuple[float, WrappedKey, bytes]] = OrderedDict()
+        self._cache: OrderedDict[UUID, _Opened] = OrderedDict()
         self._lock = threading.Lock()
 
     def new_data_key(self, key_id: UUID, tenant_id: UUID | None) -> WrappedKey:
@@ -99,8 +109,7 @@ class Vault:
 
     def fingerprint(self, key: WrappedKey, secret: bytes) -> bytes:
         """Return 16 bytes that tell whether two secrets of one tenant are equal, and nothing else."""
-        index_key = HKDF(SHA256(), 32, None, b"fingerprint").derive(self._data_key(key))
-        return hmac.digest(index_key, secret, "sha256")[:16]
+        return hmac.digest(self._opened(key).index_key, secret, "sha256")[:16]
 
     def derived(self, key: WrappedKey, purpose: bytes) -> bytes:
         """Return 32 bytes for one purpose, the same each time: a key that vouches for rows instead of sealing them."""
@@ -114,21 +123,26 @@ class Vault:
         return self.keyring.unwrap(key.kek_version, bytes(key.wrapped), self._wrap_context(key.id, key.tenant_id))
 
     def _data_key(self, key: WrappedKey) -> bytes:
+        return self._opened(key).data_key
+
+    def _opened(self, key: WrappedKey) -> _Opened:
         cached = self._cache.get(key.id)
         # The whole row is part of the entry: a re-wrapped or tampered one is unwrapped anew, never trusted.
-        if cached is not None and cached[0] > self._clock() and cached[1] == key:
-            return cached[2]
+        if cached is not None and cached.until > self._clock() and cached.key == key:
+            return cached
         data_key = self._unwrap(key)
-        self._remember(key, data_key)
-        return data_key
+        index_key = HKDF(_SHA256, KEY_BYTES, None, b"fingerprint").derive(data_key)
+        opened = _Opened(self._clock() + _CACHE_SECONDS, key, data_key, index_key)
+        self._remember(opened)
+        return opened
 
-    def _remember(self, key: WrappedKey, data_key: bytes) -> None:
-        now = self._clock()
+    def _remember(self, opened: _Opened) -> None:
         with self._lock:
-            self._cache[key.id] = (now + _CACHE_SECONDS, key, data_key)
-            self._cache.move_to_end(key.id)
+            self._cache[opened.key.id] = opened
+            self._cache.move_to_end(opened.key.id)
             # In the order of their expiry, so that what has expired leaves memory too.
-            while len(self._cache) > _CACHE_SIZE or next(iter(self._cache.values()))[0] <= now:
+            now = self._clock()
+            while len(self._cache) > _CACHE_SIZE or next(iter(self._cache.values())).until <= now:
                 self._cache.popitem(last=False)
 
     def _wrap_context(self, key_id: UUID, tenant_id: UUID | None) -> bytes:

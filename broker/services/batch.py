@@ -51,14 +51,15 @@ def issue_tokens(presented: PresentedKey, asked: Sequence[Asked], *, wait_second
     policy.may(grant, Operation.TOKEN_READ.value)
     rows = hand_out.for_many(key, [one.named for one in asked])
     verdicts: list[Verdict | None] = []
-    read: list[HandOut] = []
+    read: list[tuple[HandOut, bytes]] = []
     for row, one in zip(rows, asked, strict=True):
         try:
             if not admission.admitted(grant, row, HANDS_OUT_TOKENS):
                 admission.admit_to(grant, row, HANDS_OUT_TOKENS)
             if issue.fresh(row, one.min_ttl):
-                verdicts.append(Verdict(row.connection_id, issue.as_answer(row)))
-                read.append(row)
+                token, fingerprint = issue.as_answer(row)
+                verdicts.append(Verdict(row.connection_id, token))
+                read.append((row, fingerprint))
             else:
                 verdicts.append(None)
         except errors.ConnectionNotFound as error:
@@ -95,8 +96,8 @@ def _renewed(presented: PresentedKey, row: HandOut, min_ttl: int | None, *, dead
             raise errors.RenewalInProgress("there was no time left for this one; ask again", retry_after=1)
         find = partial(hand_out.for_token, named=Named(row.connection_id))
         fresh = issue.usable(presented, find, HANDS_OUT_TOKENS, row, Wanted(min_ttl, left))
-        token = issue.as_answer(fresh)
-        counts.reads.add(presented, fresh)
+        token, fingerprint = issue.as_answer(fresh)
+        counts.reads.add_many(presented, [(fresh, fingerprint)])
         return Verdict(row.connection_id, token)
     except BrokerError as error:
         return Verdict(row.connection_id, error=error)

@@ -8,7 +8,7 @@ A process that is killed loses what it has counted since the last flush; one tha
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from time import monotonic
 from typing import NamedTuple
@@ -21,32 +21,32 @@ from django.db import transaction
 from broker import errors
 from broker.services import callers
 from broker.services.callers import PresentedKey
-from broker.services.fingerprints import Fingerprints
 from broker.services.rounds import Rounds
 from tenants.querysets import issue_counts, minted
 from tenants.querysets.hand_out import HandOut
 from tenants.querysets.issue_counts import Sum
 
 logger = logging.getLogger(__name__)
-# The rows of so many sums are held at most, about 3 kB each: then they are written without waiting for the next flush.
-FULL = 1000
+# So many sums are held at most: then they are written without waiting for the next flush.
+FULL = 5000
 # So many sums wait at most, about 400 bytes each, while the database takes no writes.
 MOST = 50_000
 _AT_ONCE = 5000
 _Key = tuple[int, int, str, str, int]
+# Makes the fingerprint of what was read; asked once a sum.
+Mark = Callable[[], bytes]
 
 
 class _Reads:
-    """What is known of one sum. The row is let go as soon as its fingerprint is known."""
+    """What is known of one sum."""
 
-    __slots__ = ("caller", "connection", "fingerprint", "first", "last", "minted", "reads", "row", "tenant", "used")
+    __slots__ = ("caller", "connection", "fingerprint", "first", "last", "minted", "reads", "tenant", "used")
 
-    def __init__(self, row: HandOut, minted_id: UUID | None, at: float) -> None:
+    def __init__(self, row: HandOut, minted_id: UUID | None, fingerprint: bytes, at: float) -> None:
         assert row.connection_id is not None
         self.connection: UUID = row.connection_id
         self.tenant, self.caller, self.minted = row.tenant_id, row.caller_id, minted_id
-        self.row: HandOut | None = row
-        self.fingerprint: bytes | None = None
+        self.fingerprint = fingerprint
         self.used = False
         self.reads = 0
         self.first = self.last = at
@@ -72,7 +72,6 @@ class ReadCounter:
 
     def __init__(self, flush_seconds: float, *, full: int = FULL, most: int = MOST) -> None:
         self._full, self._most = full, most
-        self._fingerprints = Fingerprints()
         self._rounds = Rounds("read-counter", flush_seconds, self.flush)
         self._reset()
         # A forked child must not write what its parent has counted.
@@ -84,54 +83,52 @@ class ReadCounter:
         self._sums: _Batch = {}
         self._doubt: _Doubt | None = None
 
-    def add(self, presented: PresentedKey, row: HandOut) -> None:
+    def add(self, presented: PresentedKey, row: HandOut, mark: Mark) -> None:
         """Count one read of the row's credential. Raises StorageFault, see `_new`. Effects: none but in memory."""
-        at = monotonic()
         assert row.connection_id is not None
         # The integer, since a UUID hashes itself in Python.
         key = (row.connection_id.int, row.version, presented.key_id, presented.source, 0)
+        self._count(key, row, mark)
+
+    def add_minted(self, presented: PresentedKey, row: HandOut, mark: Mark, *, used: bool) -> None:
+        """Count one read of a token for a set of scopes. `used`: it was there already, and is worth renewing."""
+        found = row.minted
+        assert row.connection_id is not None
+        assert found is not None
+        assert found.id is not None
+        key = (row.connection_id.int, found.version, presented.key_id, presented.source, found.id.int)
+        self._count(key, row, mark, minted_id=found.id, used=used)
+
+    def _count(self, key: _Key, row: HandOut, mark: Mark, minted_id: UUID | None = None, used: bool = False) -> None:
+        at = monotonic()
         with self._lock:
-            found = self._sums.get(key) or self._new(key, row, None, at)
+            found = self._sums.get(key) or self._new(key, row, minted_id, mark(), at)
             found.reads += 1
             found.last = at
+            found.used = found.used or used
         if not self._rounds.begun:
             self._rounds.begin()
 
-    def add_many(self, presented: PresentedKey, rows: Iterable[HandOut]) -> None:
-        """As `add` for each row, with one lock for all."""
+    def add_many(self, presented: PresentedKey, read: Iterable[tuple[HandOut, bytes]]) -> None:
+        """As `add` for each row with its fingerprint, with one lock for all."""
         at, key_id, source = monotonic(), presented.key_id, presented.source
         with self._lock:
-            for row in rows:
+            for row, fingerprint in read:
                 assert row.connection_id is not None
                 key = (row.connection_id.int, row.version, key_id, source, 0)
-                found = self._sums.get(key) or self._new(key, row, None, at)
+                found = self._sums.get(key) or self._new(key, row, None, fingerprint, at)
                 found.reads += 1
                 found.last = at
         if not self._rounds.begun:
             self._rounds.begin()
 
-    def add_minted(self, presented: PresentedKey, row: HandOut, *, used: bool) -> None:
-        """Count one read of a token for a set of scopes. `used`: it was there already, and is worth renewing."""
-        at, found = monotonic(), row.minted
-        assert row.connection_id is not None
-        assert found is not None
-        assert found.id is not None
-        key = (row.connection_id.int, found.version, presented.key_id, presented.source, found.id.int)
-        with self._lock:
-            reads = self._sums.get(key) or self._new(key, row, found.id, at)
-            reads.reads += 1
-            reads.last = at
-            reads.used = reads.used or used
-        if not self._rounds.begun:
-            self._rounds.begin()
-
-    def _new(self, key: _Key, row: HandOut, minted_id: UUID | None, at: float) -> _Reads:
+    def _new(self, key: _Key, row: HandOut, minted_id: UUID | None, fingerprint: bytes, at: float) -> _Reads:
         """Raises StorageFault when no more sums can wait: what cannot be written down is not handed out."""
         if len(self._sums) >= self._full:
             self._rounds.hurry()
             if len(self._sums) >= self._most:
                 raise errors.StorageFault()
-        made = self._sums[key] = _Reads(row, minted_id, at)
+        made = self._sums[key] = _Reads(row, minted_id, fingerprint, at)
         return made
 
     def flush(self) -> None:
@@ -156,8 +153,6 @@ class ReadCounter:
             return {key: self._sums.pop(key) for key in list(islice(self._sums, _AT_ONCE))}
 
     def _write(self, batch: _Batch) -> None:
-        for reads in batch.values():
-            self._mark(reads)
         try:
             with transaction.atomic():
                 written = issue_counts.add(_sums(batch))
@@ -168,11 +163,6 @@ class ReadCounter:
             if self._doubt is None:
                 self._put_back(batch)
             raise
-
-    def _mark(self, reads: _Reads) -> None:
-        if reads.row is not None:
-            reads.fingerprint = self._fingerprints.of(reads.row, minted=reads.minted is not None)
-            reads.row = None
 
     def _settled(self) -> bool:
         """Tell whether nothing is in doubt any more. Raises DatabaseError when it cannot be asked."""

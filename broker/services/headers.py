@@ -68,29 +68,30 @@ def issue_headers(
 
 def issue_for(presented: PresentedKey, row: HandOut, described: dict[str, Any]) -> IssuedHeaders:
     """As issue_headers, for a row that is usable already."""
+    provider = directory.provider(row.provider_id)
     try:
         request = read_request(**described)
-        issued = _issued(row, request)
+        credential = _credential(row, provider)
+        issued = _issued(row, provider, credential, request)
     except RequestRefused as error:
         raise refused(error) from None
     except UnsupportedOperation as error:
         raise directory.unsupported(error) from None
     except ClientRejected as error:
         raise errors.RegistrationRejected(f"no headers can be made: {error}") from None
-    issue.count(presented, row)
+    issue.count(presented, row, credential)
     if issued.signed.transaction_id is not None:
         _write_down(presented, row, request, issued.signed.transaction_id)
     return issued
 
 
-def _issued(row: HandOut, request: RequestToSign) -> IssuedHeaders:
+def _issued(row: HandOut, provider: AnyProvider, credential: StoredCredential, request: RequestToSign) -> IssuedHeaders:
     assert row.registration is not None
-    provider = directory.provider(row.provider_id)
     registration = _registration(row)
     base_url = admission.base_url(provider, registration)
     signed = provider.request_headers(
         registration,
-        _credential(row, provider),
+        credential,
         request,
         # The database's clock: the same for every process, and the one that leases and ends go by.
         now=row.registration.now,

@@ -13,7 +13,7 @@ import msgspec
 from django.conf import settings
 
 from broker import errors
-from broker.services import admission, awaiting, counts, credentials, directory, renew
+from broker.services import admission, awaiting, counts, credentials, directory, fingerprints, renew
 from broker.services.admission import Find
 from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
@@ -28,7 +28,6 @@ from tenants.errors import TenantsError
 from tenants.models import Connection
 from tenants.querysets.hand_out import HandOut
 from tenants.querysets.rows import database_now
-from tenants.vault import WrappedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,30 +81,36 @@ def issue_access_token(presented: PresentedKey, find: Find, wanted: Wanted = ANY
     Effects: none when fresh; otherwise those of `awaiting.renewal`.
     """
     row = usable_row(presented, find, HANDS_OUT_TOKENS, wanted)
-    answer = encode(assemble_row(row).as_json())
-    count(presented, row)
+    issued = assemble_row(row)
+    answer = encode(issued.as_json())
+    count(presented, row, issued.credential)
     return answer
 
 
 # Whoever asks for hundreds at once asks for them again and again. A single token is opened each time: what keeping it
 # would save is lost in what a request costs.
-_answers: Kept[bytes] = Kept(seconds=30, most=10_000)
+_answers: Kept[tuple[bytes, bytes]] = Kept(seconds=30, most=10_000)
 
 
-def as_answer(row: HandOut) -> bytes:
-    """Return a usable row's token as JSON. It is kept for a moment, for exactly this row and no changed one.
+def as_answer(row: HandOut) -> tuple[bytes, bytes]:
+    """Return a usable row's token as JSON, and its fingerprint: kept for a moment, for exactly this row.
 
     Raises: StorageFault.
     """
     assert row.connection_id is not None
     source = (credentials.vault(), row[_FROM:_TO])
-    return _answers.get(row.connection_id.int, source, lambda: encode(assemble_row(row).as_json()))
+    return _answers.get(row.connection_id.int, source, lambda: _answer(row))
+
+
+def _answer(row: HandOut) -> tuple[bytes, bytes]:
+    issued = assemble_row(row)
+    return encode(issued.as_json()), fingerprints.of_credential(fingerprints.key_of(row), issued.credential)
 
 
 def hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:
     """Return the answer for a usable row, counted. Raises StorageFault."""
     issued = assemble_row(row)
-    count(presented, row)
+    count(presented, row, issued.credential)
     return issued
 
 
@@ -177,16 +182,16 @@ def opened(row: HandOut) -> StoredCredential:
     """Return the row's credential. Raises StorageFault."""
     assert row.connection_id is not None
     assert row.sealed is not None
-    key = WrappedKey(id=row.data_key_id, tenant_id=row.tenant_id, kek_version=row.kek_version, wrapped=row.wrapped)
+    key, sealed = fingerprints.key_of(row), row.sealed
     try:
-        return credentials.open_handed_out(key, connection_id=row.connection_id, version=row.version, sealed=row.sealed)
+        return credentials.open_handed_out(key, connection_id=row.connection_id, version=row.version, sealed=sealed)
     except TenantsError:
         raise errors.StorageFault() from None
 
 
-def count(presented: PresentedKey, row: HandOut) -> None:
-    """Count one reading of the connection's credential. Effects: none but in memory."""
-    counts.reads.add(presented, row)
+def count(presented: PresentedKey, row: HandOut, read: StoredCredential) -> None:
+    """Count one reading of the connection's credential. Raises StorageFault. Effects: none but in memory."""
+    counts.reads.add(presented, row, lambda: fingerprints.of_credential(fingerprints.key_of(row), read))
 
 
 def assemble(

@@ -9,7 +9,7 @@ import time
 from functools import partial
 
 from broker import errors
-from broker.services import admission, awaiting, counts, credentials, directory, issue, minting, on_demand
+from broker.services import admission, awaiting, counts, credentials, directory, fingerprints, issue, minting, on_demand
 from broker.services.admission import Find
 from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
@@ -23,7 +23,6 @@ from providers.registry import AnyProvider
 from tenants.errors import TenantsError
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import HandOut, Named
-from tenants.vault import WrappedKey
 
 
 def issue_scoped_token(presented: PresentedKey, named: Named, scopes: tuple[str, ...], wanted: Wanted) -> IssuedToken:
@@ -123,9 +122,7 @@ def _hand_out(presented: PresentedKey, row: HandOut, scopes: tuple[str, ...], *,
     assert found is not None
     assert found.id is not None
     assert found.sealed is not None
-    key = WrappedKey(
-        id=found.data_key_id, tenant_id=row.tenant_id, kek_version=found.kek_version, wrapped=found.wrapped
-    )
+    key = fingerprints.minted_key_of(row)
     try:
         token = credentials.open_minted(key, row_id=found.id, version=found.version, sealed=found.sealed)
     except TenantsError:
@@ -140,5 +137,5 @@ def _hand_out(presented: PresentedKey, row: HandOut, scopes: tuple[str, ...], *,
         asked=" ".join(scopes),
         granted=" ".join(token.scope),
     )
-    counts.reads.add_minted(presented, row, used=used)
+    counts.reads.add_minted(presented, row, lambda: fingerprints.of_credential(key, token), used=used)
     return issued

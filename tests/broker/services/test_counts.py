@@ -7,16 +7,17 @@ import time
 import timeit
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection as database
 from django.db.models.functions import Now
 
 from broker import errors
-from broker.services import callers, credentials
+from broker.services import callers, counts, credentials, issue
 from broker.services.callers import PresentedKey
 from broker.services.counts import ReadCounter
-from tenants.models import Connection, Credential, DataKey, IssueCount
+from tenants.models import Connection, Credential, IssueCount
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import HandOut, Named
 from tenants.querysets.rows import database_now
@@ -26,7 +27,12 @@ from tests.fakes.broker import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = PresentedKey("abcdefghijkl", b"", "10.0.0.7")
 OTHER_KEY = PresentedKey("mnopqrstuvwx", b"", "10.0.0.7")
+MARK = b"f" * 16
 ELSEWHERE = PresentedKey("abcdefghijkl", b"", "2001:db8::1")
+
+
+def mark() -> bytes:
+    return MARK
 
 
 def quiet(**more: int) -> ReadCounter:
@@ -81,8 +87,8 @@ class TestWhatIsCounted:
     def test_one_sum_for_each_key_source_and_version(self, row):
         counter = quiet()
         for presented in (KEY, KEY, KEY, OTHER_KEY, ELSEWHERE):
-            counter.add(presented, row)
-        counter.add_many(KEY, [row, row, row._replace(version=9)])
+            counter.add(presented, row, mark)
+        counter.add_many(KEY, [(row, MARK), (row, MARK), (row._replace(version=9), MARK)])
         assert not IssueCount.objects.exists(), "nothing is written on the path"
         counter.flush()
         counter.flush()
@@ -95,10 +101,10 @@ class TestWhatIsCounted:
 
     def test_a_later_flush_adds_and_keeps_when_it_began(self, row):
         counter = quiet()
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         counter.flush()
         first = IssueCount.objects.get()
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         counter.flush()
         second = IssueCount.objects.get()
         assert (second.reads, second.first_at) == (2, first.first_at)
@@ -106,9 +112,9 @@ class TestWhatIsCounted:
 
     def test_the_times_are_those_of_the_reads_and_the_hour_that_of_the_writing(self, row):
         counter = quiet()
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         time.sleep(0.3)
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         read_at = database_now()
         time.sleep(0.3)
         counter.flush()
@@ -121,21 +127,21 @@ class TestWhatIsCounted:
     def test_what_was_counted_in_an_hour_that_is_over_goes_into_the_one_that_is_open(self, row):
         """So that the rows of a day do not change any more once it is closed."""
         counter = quiet()
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         counter.flush()
         IssueCount.objects.update(hour=Now() - timedelta(hours=30))
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         counter.flush()
         old, new = IssueCount.objects.order_by("hour")
         assert (old.reads, new.reads) == (1, 1)
 
     def test_a_call_takes_no_time(self, row):
         counter = quiet()
-        counter.add(KEY, row)
-        once = cpu_of(lambda: counter.add(KEY, row), 10_000)
+        counter.add(KEY, row, mark)
+        once = cpu_of(lambda: counter.add(KEY, row, mark), 10_000)
         # Around 0.8 us; a lock that is waited for, a hash of a UUID or a query would show at once.
         assert once < 3e-6
-        many = [row] * 100
+        many = [(row, MARK)] * 100
         assert cpu_of(lambda: counter.add_many(KEY, many), 100) / 100 < 1e-6
         counter.flush()
 
@@ -143,50 +149,41 @@ class TestWhatIsCounted:
 class TestFingerprints:
     def test_it_is_that_of_the_token_under_the_tenants_own_key(self, settled, connect):
         connection = connect()
-        counter = quiet()
-        counter.add(KEY, row_of(settled, connection))
-        counter.flush()
+        read(settled, connection)
         stored = Credential.objects.select_related("data_key").get(pk=connection.id)
         token = credentials.open_current(stored, connection.tenant_id).access_token
         assert bytes(IssueCount.objects.get().fingerprint) == credentials.fingerprint(stored.data_key, token)
 
-    def test_two_tokens_have_two_and_one_has_one(self, settled, row):
-        counter = quiet()
-        counter.add(KEY, row)
-        counter.add(ELSEWHERE, row)
-        counter.add(KEY, row_of(settled, hand_made.fivaldi(settled.aalto)))
-        counter.flush()
+    def test_two_tokens_have_two_and_one_has_one(self, settled, connect):
+        first, second = connect(), connect(username="ben@books.example")
+        for connection, source in ((first, "10.0.0.7"), (first, "10.0.0.8"), (second, "10.0.0.7")):
+            read(settled, connection, source)
         found = [bytes(row.fingerprint) for row in IssueCount.objects.order_by("connection_id")]
         assert len(found) == 3
         assert len(set(found)) == 2
 
-    def test_what_does_not_open_is_counted_without(self, row):
+    def test_it_is_made_once_for_each_sum(self, row):
+        made = []
         counter = quiet()
-        counter.add(KEY, row._replace(sealed=b"not sealed"))
-        counter.flush()
-        written = IssueCount.objects.get()
-        assert (written.reads, written.fingerprint) == (1, None)
-        counter.add(KEY, row)
-        counter.flush()
-        assert IssueCount.objects.get().fingerprint is not None
+        for source in (KEY, KEY, ELSEWHERE):
+            counter.add(source, row, lambda: (made.append(1), b"f" * 16)[1])
+        assert len(made) == 2
 
-    def test_nothing_is_opened_twice_while_it_is_read_again_and_again(self, row):
-        counter = quiet()
-        counter.add(KEY, row)
-        counter.flush()
-        DataKey.objects.filter(pk=row.data_key_id).update(wrapped=b"gone")
-        counter.add(KEY, row._replace(wrapped=b"gone"))
-        counter.flush()
-        assert IssueCount.objects.get().reads == 2
+
+def read(settled, connection: Connection, source: str = "10.0.0.7") -> None:
+    """Read a token as a caller does, and write that down."""
+    presented = callers.parse(f"Bearer {settled.aalto_key}", source)
+    issue.issue_access_token(presented, partial(hand_out.for_token, named=Named(connection.id)))
+    counts.reads.flush()
 
 
 class TestWhenTheDatabaseTakesNoWrites:
     def test_nothing_is_lost_and_nothing_doubled(self, row, away):
         counter = quiet()
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         counter.flush()
-        counter.add(KEY, row)
-        counter.add(OTHER_KEY, row)
+        counter.add(KEY, row, mark)
+        counter.add(OTHER_KEY, row, mark)
         counter.flush()
         away()
         assert reads() == {}
@@ -198,28 +195,28 @@ class TestWhenTheDatabaseTakesNoWrites:
     def test_what_cannot_be_written_down_is_not_handed_out_once_memory_is_full(self, row, away):
         counter = quiet(full=2, most=3)
         for one in versions_of(row, 3):
-            counter.add(KEY, one)
+            counter.add(KEY, one, mark)
         with pytest.raises(errors.StorageFault):
-            counter.add(KEY, row._replace(version=4))
+            counter.add(KEY, row._replace(version=4), mark)
         with pytest.raises(errors.StorageFault):
-            counter.add_many(KEY, [row._replace(version=4)])
-        counter.add(KEY, row._replace(version=3))
+            counter.add_many(KEY, [(row._replace(version=4), MARK)])
+        counter.add(KEY, row._replace(version=3), mark)
         away()
         counter.flush()
-        counter.add(KEY, row._replace(version=4))
+        counter.add(KEY, row._replace(version=4), mark)
         counter.flush()
         assert {version: count for (_, _, version), count in reads().items()} == {1: 1, 2: 1, 3: 2, 4: 1}
 
     def test_a_full_memory_is_written_without_waiting(self, row):
         counter = quiet(full=3)
         for one in versions_of(row, 4):
-            counter.add(KEY, one)
+            counter.add(KEY, one, mark)
         wait_until(lambda: len(reads()) == 4, "the sums to be written", 10)
 
     def test_more_than_one_statement_holds_is_written_all_the_same(self, row):
         counter = quiet(full=20_000)
         for one in versions_of(row, 10_050):
-            counter.add(KEY, one)
+            counter.add(KEY, one, mark)
         counter.flush()
         assert IssueCount.objects.count() == 10_050
 
@@ -272,8 +269,8 @@ class TestWhenTheAnswerToACommitIsLost:
     @pytest.mark.parametrize("end", ["our connection breaks", "the session is ended"])
     def test_the_database_is_asked_what_became_of_it(self, row, slow_commit, end):
         counter = quiet()
-        counter.add(KEY, row)
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
+        counter.add(KEY, row, mark)
         flush = _Flush(counter)
         process, handle = flush.committing()
         if end == "our connection breaks":
@@ -283,7 +280,7 @@ class TestWhenTheAnswerToACommitIsLost:
         else:
             run(f"SELECT pg_terminate_backend({process})")
         flush.join(10)
-        counter.add(KEY, row)
+        counter.add(KEY, row, mark)
         wait_until(lambda: _settled(counter), "the database to know", 10)
         assert reads() == {(KEY.key_id, KEY.source, row.version): 3}
 
