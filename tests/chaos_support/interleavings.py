@@ -9,15 +9,14 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import connection as database
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from broker.services import register, renew, renewal_steps, revoke, storing
 from providers.messages import ExternalAccount, OAuthCredential, Secret
 from tenants import audit
 from tenants.models import ClientRegistration, Connection, Credential, CredentialOrphan, State, Tenant
 from tenants.querysets import presence, slots
+from tests.chaos_support import virtual_time
 from tests.chaos_support.virtual_catalogue import GRACE_SECONDS, Door, virtual_catalogue
 from tests.chaos_support.virtual_provider import Grant, VirtualProvider
 
@@ -81,6 +80,8 @@ class _Story:
         # For each worker that died: whether it had said that it would send.
         self.deaths: list[bool] = []
         self.ended_by_people: set[int] = set()
+        # Whether they kept in suspension what was in doubt, until no grace was left.
+        self.held_by_people = False
         self.workers: list[_Worker] = []
         self._number = 0
         self.repaired: Connection | None = None
@@ -155,18 +156,23 @@ class _Story:
         if self._in_doubt(seconds):
             # What is in doubt is looked at within seconds, as long as anybody is there at all.
             return
+        self._note_what_people_hold(seconds)
         self.provider.now += seconds
-        values = {"id": self.connection_id, "seconds": seconds}
-        with database.cursor() as cursor:
-            cursor.execute(_TIME_OF_SLOT, values)
-            cursor.execute(_TIME_OF_CREDENTIAL, values)
+        virtual_time.shift(self.connection_id, seconds)
 
     def _in_doubt(self, seconds: float) -> bool:
         slot = self._row().slot
-        since = slot.uncertain_at or (slot.intent_at if slot.intent == "sending" else None)
-        if since is None or slot.state == "parked" or not self.provider.grace_seconds:
+        if slot.state == "parked" or not self.provider.grace_seconds:
             return False
-        return (timezone.now() - since).total_seconds() + seconds > GRACE_SECONDS / 2
+        doubt = virtual_time.doubt_of(slot)
+        # What people have held until the grace was over gains nothing by haste.
+        return doubt is not None and doubt <= GRACE_SECONDS and doubt + seconds > GRACE_SECONDS / 2
+
+    def _note_what_people_hold(self, seconds: float) -> None:
+        slot = self._row().slot
+        doubt = virtual_time.doubt_of(slot)
+        if slot.state == "parked" and doubt is not None and doubt + seconds > GRACE_SECONDS:
+            self.held_by_people = True
 
     def _row(self) -> Connection:
         return Connection.objects.select_related("registration", "tenant").get(pk=self.connection_id)
@@ -244,23 +250,10 @@ class _Story:
             # A person who comes between a request and its answer leaves a doubt as a death does.
             if not any(self.deaths) and not self.ended_by_people:
                 yield "rotation_lost, and nobody died with a request out"
-            elif self.provider.grace_seconds:
+            elif self.provider.grace_seconds and not self.held_by_people:
                 yield from () if grant.ended_by == "customer" else ("a loss in spite of the grace",)
         elif grant.ended_by != "customer":
             yield f"the customer is blamed ({row.reason}) for what was not theirs ({grant.ended_by or 'alive'})"
-
-
-# The same shift for every moment that a row remembers: later for the row is earlier for its moments.
-_TIME_OF_SLOT = """
-    UPDATE tenants_renewalslot SET due_at = due_at - d.t, lease_until = lease_until - d.t, intent_at = intent_at - d.t,
-        uncertain_at = uncertain_at - d.t, failed_at = failed_at - d.t, forced_at = forced_at - d.t
-    FROM (SELECT %(seconds)s * interval '1 second' AS t) d WHERE connection_id = %(id)s
-"""
-_TIME_OF_CREDENTIAL = """
-    UPDATE tenants_credential SET issued_at = issued_at - d.t, expires_at = expires_at - d.t,
-        grant_issued_at = grant_issued_at - d.t
-    FROM (SELECT %(seconds)s * interval '1 second' AS t) d WHERE connection_id = %(id)s
-"""
 
 
 def _credential(grant: Grant) -> OAuthCredential:
