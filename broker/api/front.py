@@ -39,7 +39,8 @@ class Front:
             return self._behind(environ, start_response)
         reply = handled(*found, environ)
         start_response(_LINES[reply.status], reply.headers + self._headers)
-        return (reply.body,)
+        # A list and nothing else: the server sends it as it is, and takes anything else for a stream.
+        return [reply.body]
 
 
 def _route(environ: Environ) -> tuple[Callable[..., Reply], tuple[str, ...]] | None:
