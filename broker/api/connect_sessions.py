@@ -74,6 +74,6 @@ def get_connect_session(request: HttpRequest, session_id: str) -> ConnectSession
     grant = grant_of(request)
     rows = ConnectSession.objects.select_related("tenant").for_tenants(grant.tenant_ids)
     row = rows.filter(pk=uuid_of(session_id), tenant__deleted_at=None).first()
-    if row is None or (grant.providers and not grant.providers.issuperset(row.providers)):
+    if row is None or not all(policy.serves(grant, provider) for provider in row.providers):
         raise ConnectSessionNotFound()
     return presentation.connect_session(row)

@@ -10,13 +10,13 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from broker.api import batch, headers, token
 from broker.api.hot import Environ
 from broker.api.reply import Reply, problem
 from broker.errors import BrokerError, InternalError
 from broker.services import rate_limits
+from tenants.querysets import hot as own_connection
 
 logger = logging.getLogger(__name__)
 Start = Callable[..., Any]
@@ -37,7 +37,7 @@ class Front:
         found = _route(environ)
         if found is None or not _secure(environ):
             return self._behind(environ, start_response)
-        reply = handled(*found, environ)
+        reply = handled(*found, environ, own_connection.allow())
         start_response(_LINES[reply.status], reply.headers + self._headers)
         # A list and nothing else: the server sends it as it is, and takes anything else for a stream.
         return [reply.body]
@@ -67,8 +67,8 @@ def _secure(environ: Environ) -> bool:
     return bool(environ.get("wsgi.url_scheme") == "https")
 
 
-def handled(handler: Callable[..., Reply], words: tuple[str, ...], environ: Environ) -> Reply:
-    """Return the handler's answer, or what refuses it. Effects: gives back this thread's database connection."""
+def handled(handler: Callable[..., Reply], words: tuple[str, ...], environ: Environ, django: Any) -> Reply:
+    """Return the handler's answer, or what refuses it. Effects: gives back `django`, this thread's connection."""
     rate_limits.note(None)
     try:
         return handler(environ, *words)
@@ -79,8 +79,8 @@ def handled(handler: Callable[..., Reply], words: tuple[str, ...], environ: Envi
         return problem(InternalError())
     finally:
         # Only what was not fresh has taken Django's own.
-        if connection.connection is not None and not connection.in_atomic_block:
-            connection.close()
+        if django.connection is not None and not django.in_atomic_block:
+            django.close()
 
 
 def _fixed_headers() -> list[tuple[str, str]]:

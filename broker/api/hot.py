@@ -72,7 +72,7 @@ def name_of(text: str) -> str:
 
 def id_of(text: str) -> str:
     """As uuid_of, for the database alone, which reads it faster than Python does."""
-    return text if _UUID.fullmatch(text) else _NOBODY
+    return text.lower() if _UUID.fullmatch(text) else _NOBODY
 
 
 def uuid_of(text: str) -> UUID:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from broker.api import batch, front, headers, problems, token
@@ -36,4 +37,4 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def _response(request: HttpRequest, method: str, handler: Callable[..., Reply], *words: str) -> HttpResponse:
     if request.method != method:
         return problems.method_not_allowed(method)
-    return as_response(front.handled(handler, words, request.META))
+    return as_response(front.handled(handler, words, request.META, connection))

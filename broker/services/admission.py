@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from types import MappingProxyType
+from uuid import UUID
 
 from broker import errors
 from broker.services import directory, policy, sessions
@@ -20,6 +21,7 @@ from tenants.querysets.hand_out import HandOut, Known
 
 # Of a key id, or of a key that was read a moment ago.
 Find = Callable[[str | Known], HandOut | None]
+_NOT_SAID: frozenset[UUID] = frozenset()
 SERVED = (State.CONNECTED.value, State.DEGRADED.value)
 # Without a wish of the caller's, a token is renewed a minute before its end; one that lives for minutes, a quarter.
 _DEFAULT_MIN_TTL_SECONDS, _DEFAULT_SHARE = 60.0, 0.25
@@ -96,9 +98,9 @@ def enter(presented: PresentedKey, row: HandOut | None, cost: int) -> Grant:
         caller_id=row.caller_id,
         caller_name=row.caller_name,
         key_id=presented.key_id,
-        operations=frozenset(row.operations),
-        providers=frozenset(row.providers),
-        tenant_ids=frozenset(),
+        operations=row.operations,
+        providers=row.providers,
+        tenant_ids=_NOT_SAID,
         source=presented.source,
     )
     policy.enter(

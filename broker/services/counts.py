@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import islice
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -37,15 +37,28 @@ _Key = tuple[int, int, str, str, int]
 Mark = Callable[[], bytes]
 
 
+class Read(Protocol):
+    """One read of a credential, as far as it is counted."""
+
+    @property
+    def connection_id(self) -> UUID: ...
+    @property
+    def tenant_id(self) -> UUID: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def fingerprint(self) -> bytes: ...
+
+
 class _Reads:
     """What is known of one sum."""
 
     __slots__ = ("caller", "connection", "fingerprint", "first", "last", "minted", "reads", "tenant", "used")
 
-    def __init__(self, row: HandOut, minted_id: UUID | None, fingerprint: bytes, at: float) -> None:
-        assert row.connection_id is not None
-        self.connection: UUID = row.connection_id
-        self.tenant, self.caller, self.minted = row.tenant_id, row.caller_id, minted_id
+    def __init__(
+        self, connection: UUID, tenant: UUID, caller: UUID, fingerprint: bytes, at: float, minted: UUID | None = None
+    ) -> None:
+        self.connection, self.tenant, self.caller, self.minted = connection, tenant, caller, minted
         self.fingerprint = fingerprint
         self.used = False
         self.reads = 0
@@ -102,33 +115,38 @@ class ReadCounter:
     def _count(self, key: _Key, row: HandOut, mark: Mark, minted_id: UUID | None = None, used: bool = False) -> None:
         at = monotonic()
         with self._lock:
-            found = self._sums.get(key) or self._new(key, row, minted_id, mark(), at)
+            found = self._sums.get(key)
+            if found is None:
+                assert row.connection_id is not None
+                made = _Reads(row.connection_id, row.tenant_id, row.caller_id, mark(), at, minted_id)
+                found = self._new(key, made)
             found.reads += 1
             found.last = at
             found.used = found.used or used
         if not self._rounds.begun:
             self._rounds.begin()
 
-    def add_many(self, presented: PresentedKey, read: Iterable[tuple[HandOut, bytes]]) -> None:
-        """As `add` for each row with its fingerprint, with one lock for all."""
+    def add_many(self, presented: PresentedKey, caller_id: UUID, read: Iterable[Read]) -> None:
+        """As `add` for each, with one lock for all."""
         at, key_id, source = monotonic(), presented.key_id, presented.source
         with self._lock:
-            for row, fingerprint in read:
-                assert row.connection_id is not None
-                key = (row.connection_id.int, row.version, key_id, source, 0)
-                found = self._sums.get(key) or self._new(key, row, None, fingerprint, at)
+            for one in read:
+                key = (one.connection_id.int, one.version, key_id, source, 0)
+                found = self._sums.get(key)
+                if found is None:
+                    found = self._new(key, _Reads(one.connection_id, one.tenant_id, caller_id, one.fingerprint, at))
                 found.reads += 1
                 found.last = at
         if not self._rounds.begun:
             self._rounds.begin()
 
-    def _new(self, key: _Key, row: HandOut, minted_id: UUID | None, fingerprint: bytes, at: float) -> _Reads:
+    def _new(self, key: _Key, made: _Reads) -> _Reads:
         """Raises StorageFault when no more sums can wait: what cannot be written down is not handed out."""
         if len(self._sums) >= self._full:
             self._rounds.hurry()
             if len(self._sums) >= self._most:
                 raise errors.StorageFault()
-        made = self._sums[key] = _Reads(row, minted_id, fingerprint, at)
+        self._sums[key] = made
         return made
 
     def flush(self) -> None:

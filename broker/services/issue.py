@@ -17,7 +17,6 @@ from broker.services import admission, awaiting, counts, credentials, directory,
 from broker.services.admission import Find
 from broker.services.awaiting import Came
 from broker.services.callers import PresentedKey
-from broker.services.kept import Kept
 from providers.errors import ProviderError
 from providers.interface import HANDS_OUT_TOKENS
 from providers.messages import ClientRegistration as Registration
@@ -70,8 +69,6 @@ class Wanted(NamedTuple):
 
 ANY = Wanted()
 encode = msgspec.json.encode
-# All that an answer is made of: what follows is the clock's.
-_FROM, _TO = (HandOut._fields.index(name) for name in ("tenant_id", "seconds_left"))
 
 
 def issue_access_token(presented: PresentedKey, find: Find, wanted: Wanted = ANY) -> bytes:
@@ -85,26 +82,6 @@ def issue_access_token(presented: PresentedKey, find: Find, wanted: Wanted = ANY
     answer = encode(issued.as_json())
     count(presented, row, issued.credential)
     return answer
-
-
-# Whoever asks for hundreds at once asks for them again and again. A single token is opened each time: what keeping it
-# would save is lost in what a request costs.
-_answers: Kept[tuple[bytes, bytes]] = Kept(seconds=30, most=10_000)
-
-
-def as_answer(row: HandOut) -> tuple[bytes, bytes]:
-    """Return a usable row's token as JSON, and its fingerprint: kept for a moment, for exactly this row.
-
-    Raises: StorageFault.
-    """
-    assert row.connection_id is not None
-    source = (credentials.vault(), row[_FROM:_TO])
-    return _answers.get(row.connection_id.int, source, lambda: _answer(row))
-
-
-def _answer(row: HandOut) -> tuple[bytes, bytes]:
-    issued = assemble_row(row)
-    return encode(issued.as_json()), fingerprints.of_credential(fingerprints.key_of(row), issued.credential)
 
 
 def hand_out(presented: PresentedKey, row: HandOut) -> IssuedToken:

@@ -1,7 +1,7 @@
 """What a caller may do: the one place that decides. Default deny; each refusal of a known caller is logged once."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from broker.errors import (
@@ -16,15 +16,14 @@ from broker.errors import (
 from broker.services import decision_log, networks, rate_limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(NamedTuple):
     """What an authenticated caller may do. tenant_ids None: every tenant. providers empty: every provider."""
 
     caller_id: UUID
     caller_name: str
     key_id: str
-    operations: frozenset[str]
-    providers: frozenset[str]
+    operations: Collection[str]
+    providers: Collection[str]
     tenant_ids: frozenset[UUID] | None
     source: str = ""
 

@@ -4,12 +4,12 @@ Every join is an outer one below the key, so that a wrong key, an unknown connec
 one cost the same and are told apart only by the code that may know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from tenants.querysets.rows import prepared_row, prepared_rows
+from tenants.querysets import hot
 
 _KEY = """
     k.secret_hash, (k.revoked_at IS NULL AND k.expires_at > now() AND ca.active AND (
@@ -18,23 +18,26 @@ _KEY = """
     k.networks, extract(epoch FROM k.throttled_until - now())::float8, ca.rate_per_minute,
     ca.id, ca.name, ca.operations, ca.providers, ca.all_tenants
 """
-_CONNECTION = """
+_ALLOWED = """
     CASE WHEN {all_tenants}
         THEN NOT EXISTS (SELECT 1 FROM tenants_tenant te WHERE te.id = co.tenant_id AND te.deleted_at IS NOT NULL)
         ELSE EXISTS (
             SELECT 1 FROM tenants_caller_tenants ct WHERE ct.caller_id = {caller} AND ct.tenant_id = co.tenant_id
         )
-    END AS tenant_allowed,
+    END
+"""
+_CONNECTION = """
     co.id, co.tenant_id, co.provider_id, co.state, co.reason,
     array_to_string(co.scopes_asked, ' '), array_to_string(co.scopes_granted, ' '),
     rg.environment, rg.client_id, rg.parameters::text,
     cr.sealed, cr.version, cr.expires_at, coalesce(extract(epoch FROM cr.expires_at - cr.issued_at), 0)::float8,
     dk.id, dk.kek_version, dk.wrapped, extract(epoch FROM cr.expires_at - now())::float8
 """
-_COLUMNS = f"{_KEY}, {_CONNECTION.format(all_tenants='ca.all_tenants', caller='ca.id')}"
+_COLUMNS = f"{_KEY}, {_ALLOWED.format(all_tenants='ca.all_tenants', caller='ca.id')}, {_CONNECTION}"
 # For a key that was read a moment ago.
-_REST = _CONNECTION.format(all_tenants="%(all_tenants)s::boolean", caller="%(caller)s::uuid")
-_JOINS = """
+TENANT_ALLOWED = _ALLOWED.format(all_tenants="%(all_tenants)s::boolean", caller="%(caller)s::uuid")
+REST = f"{TENANT_ALLOWED}, {_CONNECTION}"
+JOINS = """
     LEFT JOIN tenants_clientregistration rg ON rg.id = co.registration_id
     LEFT JOIN tenants_credential cr ON cr.connection_id = co.id
     LEFT JOIN tenants_datakey dk ON dk.id = cr.data_key_id
@@ -79,8 +82,8 @@ class Minted(NamedTuple):
 class HandOut(NamedTuple):
     """What a hand-out needs to know, in one row. All from connection_id on is None for an unknown connection.
 
-    Shape:  parameters is JSON; scopes have a space between them. registration and minted are None where the query
-            was not asked for them.
+    Shape:  parameters is JSON; scopes have a space between them. registration, minted and stamp (see `hand_out_many`)
+            are None where the query was not asked for them.
     """
 
     secret_hash: bytes
@@ -115,12 +118,12 @@ class HandOut(NamedTuple):
     matches: int
     registration: SealedRegistration | None = None
     minted: Minted | None = None
+    stamp: str | None = None
 
 
-_WIDTH = len(HandOut._fields) - 2
+_WIDTH = HandOut._fields.index("registration")
 _KEY_WIDTH = HandOut._fields.index("tenant_allowed")
-_NO_MORE = (None, None)
-_NOTHING = (False, *[None] * (len(HandOut._fields) - _KEY_WIDTH - 4), 0, None, None)
+_NOTHING = (False, *[None] * (_WIDTH - _KEY_WIDTH - 2), 0)
 
 
 class Known(NamedTuple):
@@ -135,7 +138,7 @@ class Known(NamedTuple):
 
 def known(row: HandOut) -> Known:
     """Return what the row says of the key and its caller."""
-    return Known(row[:_KEY_WIDTH], {"caller": row.caller_id, "all_tenants": row.all_tenants})
+    return Known(row[:_KEY_WIDTH], {"caller": str(row.caller_id), "all_tenants": row.all_tenants})
 
 
 class _Statements(NamedTuple):
@@ -147,7 +150,7 @@ class _Statements(NamedTuple):
     rest_by_name: str
 
 
-def _matches(tenant: str, provider: str, label: str) -> str:
+def matches_of(tenant: str, provider: str, label: str) -> str:
     """The connections of a tenant at a provider: how many there are, and one of them."""
     return f"""
         SELECT count(*) AS count, min(c.id::text)::uuid AS id
@@ -160,32 +163,20 @@ def _matches(tenant: str, provider: str, label: str) -> str:
 def _statements(columns: str = "", joins: str = "") -> _Statements:
     more = f", {columns}" if columns else ""
     key = "tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id"
-    by_id = f"LEFT JOIN tenants_connection co ON co.id = %(id)s {_JOINS} {joins}"
-    matches = _matches("%(tenant)s", "%(provider)s", "%(label)s::text")
-    by_name = f"LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS} {joins}"
+    by_id = f"LEFT JOIN tenants_connection co ON co.id = %(id)s {JOINS} {joins}"
+    matches = matches_of("%(tenant)s", "%(provider)s", "%(label)s::text")
+    by_name = f"LEFT JOIN tenants_connection co ON co.id = matches.id {JOINS} {joins}"
     return _Statements(  # constants of this module, all of it
         f"SELECT {_COLUMNS}, 1{more} FROM {key} {by_id} WHERE k.key_id = %(key)s",  # noqa: S608
         f"""
         SELECT {_COLUMNS}, matches.count{more} FROM {key} CROSS JOIN LATERAL ({matches}) matches {by_name}
         WHERE k.key_id = %(key)s
         """,  # noqa: S608
-        f"SELECT {_REST}, 1{more} FROM (SELECT) always {by_id}",  # noqa: S608
-        f"SELECT {_REST}, matches.count{more} FROM ({matches}) matches {by_name}",  # noqa: S608
+        f"SELECT {REST}, 1{more} FROM (SELECT) always {by_id}",  # noqa: S608
+        f"SELECT {REST}, matches.count{more} FROM ({matches}) matches {by_name}",  # noqa: S608
     )
 
 
-# Of many connections in one query: each row ends with the place at which it was asked for.
-_MANY_BY_ID = f"""
-    SELECT {_REST}, 1, asked.place FROM unnest(%(ids)s::text[]::uuid[]) WITH ORDINALITY AS asked (id, place)
-    LEFT JOIN tenants_connection co ON co.id = asked.id {_JOINS}
-"""  # noqa: S608  constants of this module
-_MANY_BY_NAME = f"""
-    SELECT {_REST}, matches.count, asked.place
-    FROM unnest(%(tenants)s::text[], %(providers)s::text[], %(labels)s::text[])
-        WITH ORDINALITY AS asked (tenant, provider, label, place)
-    CROSS JOIN LATERAL ({_matches("asked.tenant", "asked.provider", "asked.label")}) matches
-    LEFT JOIN tenants_connection co ON co.id = matches.id {_JOINS}
-"""  # noqa: S608  constants of this module
 _KEY_ALONE = f"""
     SELECT {_KEY} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id WHERE k.key_id = %(key)s
 """  # noqa: S608  constants of this module
@@ -216,43 +207,19 @@ def for_token(key: str | Known, named: Named) -> HandOut | None:
 def for_headers(key: str | Known, named: Named) -> HandOut | None:
     """As for_token, with the registration's secrets."""
     row = _row(_HEADERS, key, named)
-    return HandOut._make((*row[:_WIDTH], SealedRegistration._make(row[_WIDTH:]), None)) if row else None
+    return HandOut(*row[:_WIDTH], registration=SealedRegistration._make(row[_WIDTH:])) if row else None
 
 
 def for_scopes(key: str | Known, named: Named, scope_key: str) -> HandOut | None:
     """As for_token, with the token for one set of scopes."""
     row = _row(_SCOPED, key, named, {"scope_key": scope_key})
-    return HandOut._make((*row[:_WIDTH], None, Minted._make(row[_WIDTH:]))) if row else None
+    return HandOut(*row[:_WIDTH], minted=Minted._make(row[_WIDTH:])) if row else None
 
 
 def for_key(key: str | Known) -> HandOut | None:
     """Return the columns of the key and its caller alone, none of them a connection's; None for an unknown key."""
-    row = prepared_row(_KEY_ALONE, {"key": key}) if isinstance(key, str) else key.columns
-    return HandOut._make((*row, *_NOTHING)) if row else None
-
-
-def for_many(key: HandOut, asked: Sequence[Named]) -> list[HandOut]:
-    """Return a row for each that is asked for, in that order, for the caller of `key`.
-
-    Effects: one query for those that are named by id, one for the others.
-    """
-    columns, caller = known(key)
-    found: list[HandOut] = [key] * len(asked)
-    by_id = [place for place, named in enumerate(asked) if named.connection_id is not None]
-    by_name = [place for place, named in enumerate(asked) if named.connection_id is None]
-    if by_id:
-        values: dict[str, Any] = {"ids": [str(asked[place].connection_id) for place in by_id]}
-        for row in prepared_rows(_MANY_BY_ID, {**values, **caller}):
-            found[by_id[row[-1] - 1]] = HandOut._make(columns + row[:-1] + _NO_MORE)
-    if by_name:
-        values = {
-            "tenants": [asked[place].tenant for place in by_name],
-            "providers": [asked[place].provider for place in by_name],
-            "labels": [asked[place].label for place in by_name],
-        }
-        for row in prepared_rows(_MANY_BY_NAME, {**values, **caller}):
-            found[by_name[row[-1] - 1]] = HandOut._make(columns + row[:-1] + _NO_MORE)
-    return found
+    row = hot.row(_KEY_ALONE, {"key": key}) if isinstance(key, str) else key.columns
+    return HandOut(*row, *_NOTHING) if row else None
 
 
 def _row(
@@ -266,7 +233,7 @@ def _row(
         given |= {"tenant": named.tenant, "provider": named.provider, "label": named.label}
     if isinstance(key, str):
         given["key"] = key
-        return prepared_row(statements.by_id if by_id else statements.by_name, given)
+        return hot.row(statements.by_id if by_id else statements.by_name, given)
     given |= key.parameters
-    row = prepared_row(statements.rest_by_id if by_id else statements.rest_by_name, given)
+    row = hot.row(statements.rest_by_id if by_id else statements.rest_by_name, given)
     return key.columns + row if row else None

@@ -1,0 +1,94 @@
+"""Tokens as JSON, for whoever asks for hundreds at once: each for a moment, and as long as its rows stay as they are.
+
+A single token is opened each time: what keeping it would save is lost in what a request costs.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+from uuid import UUID
+
+from broker.services import credentials, fingerprints, issue
+from tenants.querysets.hand_out import HandOut
+from tenants.vault import Vault
+
+# No longer than the vault keeps the keys that open them.
+_SECONDS, _MOST = 30.0, 10_000
+
+
+class KeptAnswer(NamedTuple):
+    """A usable row's token, and what has to be looked at before it is handed out again. Never log it."""
+
+    token: bytes
+    fingerprint: bytes
+    connection_id: UUID
+    tenant_id: UUID
+    provider_id: str
+    version: int
+    life_seconds: float
+    stamp: str | None
+    vault: Vault
+    until: float
+
+    def __repr__(self) -> str:
+        return f"KeptAnswer({self.connection_id}, version {self.version})"
+
+
+class KeptAnswers:
+    """Answers by connection id. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, KeptAnswer] = OrderedDict()
+
+    def holds(self, connection_id: str) -> bool:
+        """Tell whether there may be an answer for this connection: then it is worth asking how it stands."""
+        return connection_id in self._kept
+
+    def find(self, connection_id: str, stamp: str | None) -> KeptAnswer | None:
+        """Return the answer that was made of rows with this stamp; None when there is none, or it is too old."""
+        found = self._kept.get(connection_id)
+        if found is None or stamp is None or found.stamp != stamp or found.until <= self._clock():
+            return None
+        return found if found.vault is credentials.vault() else None
+
+    def make(self, row: HandOut) -> KeptAnswer:
+        """Return a usable row's answer, and keep it where the row has a stamp. Raises StorageFault."""
+        found = self.find(str(row.connection_id), row.stamp)
+        if found is not None:
+            return found
+        made = self._made(row)
+        if row.stamp is not None and row.reason == "":
+            self._keep(made)
+        return made
+
+    def _made(self, row: HandOut) -> KeptAnswer:
+        issued = issue.assemble_row(row)
+        assert row.connection_id is not None
+        return KeptAnswer(
+            token=issue.encode(issued.as_json()),
+            fingerprint=fingerprints.of_credential(fingerprints.key_of(row), issued.credential),
+            connection_id=row.connection_id,
+            tenant_id=row.tenant_id,
+            provider_id=row.provider_id,
+            version=row.version,
+            life_seconds=row.life_seconds,
+            stamp=row.stamp,
+            vault=credentials.vault(),
+            until=self._clock() + _SECONDS,
+        )
+
+    def _keep(self, made: KeptAnswer) -> None:
+        now = self._clock()
+        with self._lock:
+            self._kept[str(made.connection_id)] = made
+            self._kept.move_to_end(str(made.connection_id))
+            # In the order of their expiry, so that what has expired leaves memory too.
+            while len(self._kept) > _MOST or next(iter(self._kept.values())).until <= now:
+                self._kept.popitem(last=False)
+
+
+kept_answers = KeptAnswers()
