@@ -1,5 +1,6 @@
 """Give many tokens at once: one look at the caller, one query for all connections, a verdict for each."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,11 @@ from tenants.models import Operation
 from tenants.querysets import hand_out, hand_out_many
 from tenants.querysets.hand_out import HandOut, Named
 
-# Renewals that one batch waits for at a time: others want tokens as well.
+logger = logging.getLogger(__name__)
+# Renewals that all batches of this process wait for at a time: each holds a database connection, and others want
+# tokens as well.
 _AT_A_TIME = 4
+_threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="batch-renewal")
 
 
 class Asked(NamedTuple):
@@ -115,11 +119,10 @@ def _with_renewed(
 ) -> list[Verdict]:
     """Return all verdicts: those that are missing are of tokens that have to be renewed first."""
     if stale:
-        with ThreadPoolExecutor(min(_AT_A_TIME, len(stale))) as threads:
-            work = partial(_renewed, presented, deadline=deadline)
-            late = threads.map(work, stale.values(), (asked[place].min_ttl for place in stale))
-            for place, verdict in zip(stale, late, strict=True):
-                verdicts[place] = verdict
+        work = partial(_renewed, presented, deadline=deadline)
+        late = _threads.map(work, stale.values(), (asked[place].min_ttl for place in stale))
+        for place, verdict in zip(stale, late, strict=True):
+            verdicts[place] = verdict
     return [verdict for verdict in verdicts if verdict is not None]
 
 
@@ -135,5 +138,9 @@ def _renewed(presented: PresentedKey, row: HandOut, min_ttl: int | None, *, dead
         return Verdict(row.connection_id, made.token)
     except BrokerError as error:
         return Verdict(row.connection_id, error=error)
+    except Exception:
+        # The others of the batch have their tokens.
+        logger.exception("unhandled fault", extra={"connection_id": row.connection_id})
+        return Verdict(row.connection_id, error=errors.InternalError())
     finally:
         connections.close_all()

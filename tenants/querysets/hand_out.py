@@ -207,13 +207,13 @@ def for_token(key: str | Known, named: Named) -> HandOut | None:
 def for_headers(key: str | Known, named: Named) -> HandOut | None:
     """As for_token, with the registration's secrets."""
     row = _row(_HEADERS, key, named)
-    return HandOut(*row[:_WIDTH], registration=SealedRegistration._make(row[_WIDTH:])) if row else None
+    return HandOut._make((*row[:_WIDTH], SealedRegistration._make(row[_WIDTH:]), None, None)) if row else None
 
 
 def for_scopes(key: str | Known, named: Named, scope_key: str) -> HandOut | None:
     """As for_token, with the token for one set of scopes."""
     row = _row(_SCOPED, key, named, {"scope_key": scope_key})
-    return HandOut(*row[:_WIDTH], minted=Minted._make(row[_WIDTH:])) if row else None
+    return HandOut._make((*row[:_WIDTH], None, Minted._make(row[_WIDTH:]), None)) if row else None
 
 
 def for_key(key: str | Known) -> HandOut | None:

@@ -1,12 +1,16 @@
 """POST /v1/tokens: many tokens at once, a verdict for each."""
 
+import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection as database
+from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from broker.services import counts
+from broker.services import counts, issue
 from tenants.models import ApiKey, Caller, Connection, IssueCount, State
 from tests import people
 from tests.broker.api.test_token import age, path
@@ -145,3 +149,46 @@ def test_without_a_key_or_the_right_there_is_nothing(settled, call):
     assert call("POST", TOKENS, None, by_id("x")).status_code == 401
     Caller.objects.update(operations=["connection.read"])
     assert call("POST", TOKENS, settled.aalto_key, by_id("x")).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_batches_at_once_renew_no_more_at_a_time_than_one(connect, settled, call, monkeypatch):
+    ended = [connect(), connect(username="ben@books.example")]
+    for one in ended:
+        age(one, -1)
+    at_once, most, guard = [0], [0], threading.Lock()
+    renewed = issue.usable
+
+    def counted(*given):
+        with guard:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.05)
+        try:
+            return renewed(*given)
+        finally:
+            with guard:
+                at_once[0] -= 1
+
+    monkeypatch.setattr(issue, "usable", counted)
+
+    def ask(_: int) -> list[int]:
+        try:
+            return [one["status"] for one in results(call("POST", TOKENS, settled.aalto_key, by_id(*ended * 3)))]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        answered = list(threads.map(ask, range(4)))
+    assert answered == [[200] * 6] * 4
+    assert most[0] <= 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_of_ours_at_one_leaves_the_others_their_tokens(connect, settled, call, monkeypatch):
+    fresh, ended = connect(), connect(username="ben@books.example")
+    age(ended, -1)
+    monkeypatch.setattr(issue, "usable", lambda *_: 1 / 0)
+    served, broken = results(call("POST", TOKENS, settled.aalto_key, by_id(fresh, ended)))
+    assert served["status"] == 200
+    assert (broken["status"], broken["problem"]["code"]) == (500, "internal_error")
