@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.test import TransactionTestCase
 
 from broker.services import counts, directory, presence
 from tenants.models import Connection
-from tests import flows, local_catalogue, people
+from tests import emptying, flows, local_catalogue, people
 from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
 
 __all__ = ["sandbox", "sandbox_process"]
@@ -16,7 +17,9 @@ __all__ = ["sandbox", "sandbox_process"]
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database; it can go only once our own presence has left it."""
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: emptying.empty())
+        yield
     presence.stop()
 
 
