@@ -24,6 +24,8 @@ _DRAIN_SECONDS = 0.05
 # Each of a turn's few statements ends within seconds, whatever becomes of it.
 _HUNG_SECONDS = 60.0
 _HELD_SECONDS = 1.0
+# Where there is work at all, a look so soon after the last renewals finds a few: all at once would hold others up.
+_NEXT_SECONDS = 0.5
 Concluded = Callable[[Sequence[Answer], Sequence[Outcome]], None]
 
 
@@ -38,6 +40,7 @@ class Driver:
         self._stopping = threading.Event()
         self._looked_at = self._turned_at = time.monotonic()
         self._tried = 0
+        self._rest_seconds = _NEXT_SECONDS
         self._full: frozenset[UUID] = frozenset()
         self._held: frozenset[UUID] = frozenset()
         self._turned_back: dict[UUID, float] = {}
@@ -113,18 +116,21 @@ class Driver:
             except Exception:
                 logger.exception("due renewals could not be claimed")
                 busy = False
-            if not busy and not self._stopping.is_set():
+            if busy:
+                self._rest_seconds = _NEXT_SECONDS
+            elif not self._stopping.is_set():
                 self._rest()
         connection.close()
 
     def _rest(self) -> None:
-        """Wait for a hint, for a registration that has room again, or until it is time to look."""
+        """Wait for a hint, for a registration that has room again, or until it is time to look: later each time."""
         connection.close()
         # As they were when nothing was found: whose room has come back since then is looked at again at once.
         full = self._full
         # Nobody tells when a gate falls due for a probe, or a bucket has filled.
         longest = min(_HELD_SECONDS, settings.RENEWAL_POLL_SECONDS) if self._held else settings.RENEWAL_POLL_SECONDS
-        self._senders.wait(lambda now: bool(full - now.full), longest)
+        self._senders.wait(lambda now: bool(full - now.full), min(longest, self._rest_seconds))
+        self._rest_seconds = min(2 * self._rest_seconds, settings.RENEWAL_POLL_SECONDS)
 
     def _turn(self) -> bool:
         """Claim and hand out once. False when nothing that may be sent was due."""

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 from django.db import connection as database
+from django.db.models.functions import Now
 
 from broker import pump
 from broker.driver import Driver
@@ -14,7 +16,7 @@ from broker.senders import Senders
 from broker.services import claiming, escrow, gates, presence, renewal_steps, sessions
 from broker.services.renewal_attempt import Outcome
 from tenants import audit
-from tenants.models import Connection, Credential, Tenant
+from tenants.models import Connection, Credential, RenewalSlot, Tenant
 from tenants.querysets import pairs, slots
 from tests import flows, people
 from tests.broker.services.renewing import end_in, make_due, refreshes, slot_of
@@ -96,6 +98,18 @@ class TestRunning:
         assert pump.drain() == 0, "it only wakes the pump that runs"
         until(lambda: versions()[connection.id] > before, "renewed")
         assert pump.seconds_since_claim() < PATIENCE_SECONDS
+
+    def test_where_there_was_work_it_looks_again_soon(self, due, settings):
+        settings.RENEWAL_POLL_SECONDS = 600
+        [first, second] = due(2)
+        before = versions()
+        RenewalSlot.objects.filter(pk=second.pk).update(due_at=Now() + timedelta(seconds=1.5))
+        pump.start()
+        try:
+            until(lambda: versions()[first.id] > before[first.id], "the first")
+            until(lambda: versions()[second.id] > before[second.id], "the second, without a hint")
+        finally:
+            pump.finish()
 
     def test_what_went_unheard_is_sent_again_when_its_time_comes_not_when_the_pump_looks(
         self, due, local_provider, settings
