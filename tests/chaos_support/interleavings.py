@@ -24,6 +24,8 @@ _STAFF = audit.staff("interleavings")
 _LEASE_SECONDS = 30.0
 _STEPS = 24
 _ROUNDS_TO_REST = 6
+# For so long after a request went unheard the broker sends it again; the rest of the grace is the request's way.
+_RESENT_FOR = 0.7 * GRACE_SECONDS
 
 
 @dataclass
@@ -166,12 +168,12 @@ class _Story:
             return False
         doubt = virtual_time.doubt_of(slot)
         # What people have held until the grace was over gains nothing by haste.
-        return doubt is not None and doubt <= GRACE_SECONDS and doubt + seconds > GRACE_SECONDS / 2
+        return doubt is not None and doubt <= _RESENT_FOR and doubt + seconds > GRACE_SECONDS / 2
 
     def _note_what_people_hold(self, seconds: float) -> None:
         slot = self._row().slot
         doubt = virtual_time.doubt_of(slot)
-        if slot.state == "parked" and doubt is not None and doubt + seconds > GRACE_SECONDS:
+        if slot.state == "parked" and doubt is not None and doubt + seconds > _RESENT_FOR:
             self.held_by_people = True
 
     def _row(self) -> Connection:

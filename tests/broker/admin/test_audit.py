@@ -30,7 +30,7 @@ def test_a_connections_page_says_who_read_which_version_from_where(
     presented = callers.parse(f"Bearer {settled.aalto_key}", "10.0.0.7")
     row = hand_out.for_token(presented.key_id, Named(connection.id))
     assert row is not None
-    issue.count(presented, row)
+    issue.count(presented, row, issue.opened(row))
     counts.reads.flush()
     version = IssueCount.objects.get().version
     shown = text(root.get(page_of(connection)))

@@ -218,10 +218,11 @@ class TestTheList:
         assert len(told(key, tenant="aalto")) == 3
 
     def test_a_page_is_found_by_an_index(self, settled, aalto):
-        OutboxEvent.objects.bulk_create(
+        made = (
             OutboxEvent(type="connection.connected", tenant_id=telling.some_id(), payload={}, position=n)
             for n in range(1, 20_001)
         )
+        OutboxEvent.objects.bulk_create(made, batch_size=2000)
         with database.cursor() as cursor:
             cursor.execute("ANALYZE tenants_outboxevent")
         rows = events._rows(telling.grant(settled.aalto_key), Wanted()).filter(position__gt=5).order_by("position")[:50]
