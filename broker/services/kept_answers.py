@@ -56,12 +56,14 @@ class KeptAnswers:
         return found if found.vault is credentials.vault() else None
 
     def make(self, row: HandOut) -> KeptAnswer:
-        """Return a usable row's answer, and keep it where the row has a stamp. Raises StorageFault."""
-        found = self.find(str(row.connection_id), row.stamp)
+        """Return a usable row's answer, and keep it where the row has a stamp and no reason. Raises StorageFault."""
+        # A note of trouble may be of this moment, and stand in no row yet.
+        keepable = row.stamp is not None and not row.reason
+        found = self.find(str(row.connection_id), row.stamp) if keepable else None
         if found is not None:
             return found
         made = self._made(row)
-        if row.stamp is not None and row.reason == "":
+        if keepable:
             self._keep(made)
         return made
 

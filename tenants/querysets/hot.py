@@ -145,6 +145,9 @@ def _statement(sql: str) -> _Statement:
 def _text(value: object) -> bytes | None:
     """What the server reads: it knows the type by the place where the parameter stands."""
     if isinstance(value, str):
+        if "\x00" in value:
+            # libpq would send what stands before it.
+            raise psycopg.DataError("text for PostgreSQL cannot contain NUL")
         return value.encode()
     if value is None:
         return None

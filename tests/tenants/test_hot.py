@@ -98,6 +98,12 @@ def test_a_refused_statement_is_django_s_error_and_the_next_one_works(own):
     assert session()
 
 
+def test_text_with_a_nul_is_refused_and_never_cut_off(own):
+    with pytest.raises(DataError):
+        hot.row("SELECT %(text)s::text", {"text": "acme\x00other"})
+    assert session()
+
+
 def test_without_a_server_it_is_django_s_error(own, monkeypatch):
     parameters = database.get_connection_params() | {"host": "/nowhere", "port": "1"}
     monkeypatch.setattr(hot.allow(), "get_connection_params", lambda: dict(parameters))

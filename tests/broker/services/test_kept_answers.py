@@ -9,12 +9,13 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from broker.services import batch, issue
+from broker.services import admission, batch, issue
 from broker.services.batch import Asked
 from broker.services.callers import parse
 from broker.services.kept_answers import KeptAnswers
-from tenants.models import Caller, ClientRegistration, Connection, Credential, DataKey, State, Tenant
-from tenants.querysets.hand_out import Named
+from tenants.models import ApiKey, Caller, ClientRegistration, Connection, Credential, DataKey, State, Tenant
+from tenants.querysets import hand_out, hand_out_many
+from tenants.querysets.hand_out import HandOut, Named
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,6 +102,21 @@ def test_what_may_not_be_had_any_more_is_not_had_from_memory(kept, ask, change, 
 def test_another_caller_s_answer_is_nobody_else_s(kept, ask, settled):
     ask()
     assert ask(settled.birch_key)[:2] == ["connection_not_found"] * 2
+
+
+def test_a_note_of_trouble_is_of_its_moment(kept, ask):
+    ask()
+    row = hand_out_many.for_many(admitted_key(), [Named(ask.first.pk)])[0]
+    noted = batch.kept_answers.make(admission.in_trouble(row, "provider_unavailable"))
+    assert json.loads(noted.token)["degraded"] == "provider_unavailable"
+    assert json.loads(batch.kept_answers.make(row).token)["degraded"] is None
+
+
+def admitted_key() -> HandOut:
+    """The columns of a key of a caller that has the first connection."""
+    found = hand_out.for_key(ApiKey.objects.filter(caller__tenants__slug="aalto").values_list("key_id", flat=True)[0])
+    assert found is not None
+    return found
 
 
 def test_one_whose_token_has_ended_meanwhile_is_renewed_instead(kept, ask):
