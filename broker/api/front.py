@@ -16,7 +16,7 @@ from broker.api.hot import Environ
 from broker.api.reply import Reply, problem
 from broker.errors import BrokerError, InternalError
 from broker.services import rate_limits
-from tenants.querysets import hot as own_connection
+from tenants.querysets import own_connection
 
 logger = logging.getLogger(__name__)
 Start = Callable[..., Any]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from tenants.querysets import hot
+from tenants.querysets import own_connection
 
 _KEY = """
     k.secret_hash, (k.revoked_at IS NULL AND k.expires_at > now() AND ca.active AND (
@@ -218,7 +218,7 @@ def for_scopes(key: str | Known, named: Named, scope_key: str) -> HandOut | None
 
 def for_key(key: str | Known) -> HandOut | None:
     """Return the columns of the key and its caller alone, none of them a connection's; None for an unknown key."""
-    row = hot.row(_KEY_ALONE, {"key": key}) if isinstance(key, str) else key.columns
+    row = own_connection.row(_KEY_ALONE, {"key": key}) if isinstance(key, str) else key.columns
     return HandOut(*row, *_NOTHING) if row else None
 
 
@@ -233,7 +233,7 @@ def _row(
         given |= {"tenant": named.tenant, "provider": named.provider, "label": named.label}
     if isinstance(key, str):
         given["key"] = key
-        return hot.row(statements.by_id if by_id else statements.by_name, given)
+        return own_connection.row(statements.by_id if by_id else statements.by_name, given)
     given |= key.parameters
-    row = hot.row(statements.rest_by_id if by_id else statements.rest_by_name, given)
+    row = own_connection.row(statements.rest_by_id if by_id else statements.rest_by_name, given)
     return key.columns + row if row else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from tenants.querysets import hot
+from tenants.querysets import own_connection
 from tenants.querysets.hand_out import JOINS, REST, TENANT_ALLOWED, HandOut, Known, Named, known, matches_of
 from tenants.querysets.rows import Row, prepared_rows
 
@@ -42,7 +42,7 @@ class Standing(NamedTuple):
 def standings(key: Known, ids: Sequence[str]) -> list[Standing]:
     """Return how each of these connections stands, in that order. Effects: one query."""
     found: list[Standing] = [_ABSENT] * len(ids)
-    for row in hot.rows_of(_STANDING, {"ids": " ".join(ids), **key.parameters}):
+    for row in own_connection.rows_of(_STANDING, {"ids": " ".join(ids), **key.parameters}):
         found[row[3] - 1] = Standing._make(row[:3])
     return found
 
@@ -61,7 +61,7 @@ def for_many(key: HandOut, asked: Sequence[Named]) -> list[HandOut]:
     by_name = [place for place, named in enumerate(asked) if named.connection_id is None]
     if by_id:
         ids = " ".join(str(asked[place].connection_id) for place in by_id)
-        _place(found, by_id, columns, hot.rows_of(_BY_ID, {"ids": ids, **caller}))
+        _place(found, by_id, columns, own_connection.rows_of(_BY_ID, {"ids": ids, **caller}))
     if by_name:
         values = {
             "tenants": [asked[place].tenant for place in by_name],

@@ -7,7 +7,7 @@ import pytest
 from broker.services import rate_limits
 from broker.services.known_keys import known_keys
 from broker.services.strangers import strangers
-from tenants.querysets import hot
+from tenants.querysets import own_connection
 from tests.broker.managing import manage
 
 __all__ = ["manage"]
@@ -19,5 +19,5 @@ def _no_memory_of_callers() -> Iterator[None]:
     yield
     strangers.forget()
     known_keys.forget()
-    hot.leave()
+    own_connection.leave()
     rate_limits.note(None)

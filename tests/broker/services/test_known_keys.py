@@ -13,7 +13,7 @@ from broker.services import admission, callers, issue
 from broker.services.callers import parse
 from broker.services.known_keys import KnownKeys
 from tenants.models import ApiKey, Caller, Operation
-from tenants.querysets import hand_out, hot
+from tenants.querysets import hand_out, own_connection
 from tenants.querysets.hand_out import Named
 
 
@@ -51,8 +51,8 @@ def ask(connect, settled, clock):
 def looked(ask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[bool]]:
     """Asks, and tells which of the queries looked at the key's table."""
     sent: list[str] = []
-    send = hot.row
-    monkeypatch.setattr(hot, "row", lambda sql, given: (sent.append(sql), send(sql, given))[1])
+    send = own_connection.row
+    monkeypatch.setattr(own_connection, "row", lambda sql, given: (sent.append(sql), send(sql, given))[1])
 
     def asking() -> list[bool]:
         sent.clear()

@@ -8,7 +8,7 @@ import pytest
 from django.db import DataError, OperationalError, ProgrammingError, transaction
 from django.db import connection as database
 
-from tenants.querysets import hot, rows
+from tenants.querysets import own_connection, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _WHO = "SELECT pg_backend_pid(), %(text)s::text, %(id)s::uuid, %(yes)s::boolean, %(none)s::text, now()"
@@ -16,9 +16,9 @@ _WHO = "SELECT pg_backend_pid(), %(text)s::text, %(id)s::uuid, %(yes)s::boolean,
 
 @pytest.fixture
 def own() -> Iterator[None]:
-    hot.allow()
+    own_connection.allow()
     yield
-    hot.leave()
+    own_connection.leave()
 
 
 def given(**more: object) -> dict[str, object]:
@@ -31,7 +31,7 @@ def run(sql: str) -> None:
 
 
 def session() -> int:
-    found = hot.row("SELECT pg_backend_pid(), %(text)s::text", {"text": ""})
+    found = own_connection.row("SELECT pg_backend_pid(), %(text)s::text", {"text": ""})
     assert found is not None
     return int(found[0])
 
@@ -43,7 +43,7 @@ def test_without_leave_the_thread_asks_on_django_s_connection():
 
 def test_the_same_values_as_on_django_s_connection(own):
     parameters = given(text="b'\"\\", yes=False)
-    found, usual = hot.row(_WHO, parameters), rows.prepared_row(_WHO, parameters)
+    found, usual = own_connection.row(_WHO, parameters), rows.prepared_row(_WHO, parameters)
     assert found is not None
     assert usual is not None
     assert found[1:5] == usual[1:5]
@@ -52,11 +52,13 @@ def test_the_same_values_as_on_django_s_connection(own):
 
 
 def test_a_parameter_that_is_named_twice_is_sent_once(own):
-    assert hot.row("SELECT %(a)s::text || %(b)s::text || %(a)s::text", {"a": "1", "b": "2", "c": "3"}) == ("121",)
+    assert own_connection.row("SELECT %(a)s::text || %(b)s::text || %(a)s::text", {"a": "1", "b": "2", "c": "3"}) == (
+        "121",
+    )
 
 
 def test_nothing_found_is_none(own):
-    assert hot.row("SELECT 1 WHERE %(yes)s::boolean", {"yes": False}) is None
+    assert own_connection.row("SELECT 1 WHERE %(yes)s::boolean", {"yes": False}) is None
 
 
 def test_each_thread_has_one_and_keeps_it(own):
@@ -64,9 +66,9 @@ def test_each_thread_has_one_and_keeps_it(own):
     seen: list[int] = []
 
     def ask() -> None:
-        hot.allow()
+        own_connection.allow()
         seen.append(session())
-        hot.leave()
+        own_connection.leave()
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -83,29 +85,29 @@ def test_a_session_that_was_ended_is_followed_by_another(own):
 def test_a_table_that_changed_under_the_plan_is_read_as_it_is_now(own):
     run("CREATE TABLE hot_one (a int); INSERT INTO hot_one VALUES (1)")
     try:
-        assert hot.row("SELECT * FROM hot_one", {}) == (1,)
+        assert own_connection.row("SELECT * FROM hot_one", {}) == (1,)
         run("ALTER TABLE hot_one ADD b int DEFAULT 2")
-        assert hot.row("SELECT * FROM hot_one", {}) == (1, 2)
+        assert own_connection.row("SELECT * FROM hot_one", {}) == (1, 2)
     finally:
         run("DROP TABLE hot_one")
 
 
 def test_a_refused_statement_is_django_s_error_and_the_next_one_works(own):
     with pytest.raises(ProgrammingError):
-        hot.row("SELECT nothing_like_that", {})
+        own_connection.row("SELECT nothing_like_that", {})
     with pytest.raises(DataError):
-        hot.row("SELECT %(id)s::uuid", {"id": "no id"})
+        own_connection.row("SELECT %(id)s::uuid", {"id": "no id"})
     assert session()
 
 
 def test_text_with_a_nul_is_refused_and_never_cut_off(own):
     with pytest.raises(DataError):
-        hot.row("SELECT %(text)s::text", {"text": "acme\x00other"})
+        own_connection.row("SELECT %(text)s::text", {"text": "acme\x00other"})
     assert session()
 
 
 def test_without_a_server_it_is_django_s_error(own, monkeypatch):
     parameters = database.get_connection_params() | {"host": "/nowhere", "port": "1"}
-    monkeypatch.setattr(hot.allow(), "get_connection_params", lambda: dict(parameters))
+    monkeypatch.setattr(own_connection.allow(), "get_connection_params", lambda: dict(parameters))
     with pytest.raises(OperationalError):
         session()
