@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
 
-from broker.services import counts, directory, presence
+from broker.services import counts, directory, presence, rounds
 from tenants.models import Connection
 from tests import emptying, flows, local_catalogue, people
 from tests.fakes.sandbox import SandboxProcess, sandbox, sandbox_process
@@ -15,11 +16,13 @@ __all__ = ["sandbox", "sandbox_process"]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """The test database; it can go only once our own presence has left it."""
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database; it can go only once our own presence and the work in the background have left it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: emptying.empty())
         yield
+    with django_db_blocker.unblock():
+        rounds.end_all()
     presence.stop()
 
 

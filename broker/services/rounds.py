@@ -4,6 +4,7 @@ import logging
 import multiprocessing.util
 import os
 import threading
+import weakref
 from collections.abc import Callable
 
 from django.db import connection
@@ -11,6 +12,13 @@ from django.db import connection
 logger = logging.getLogger(__name__)
 # The last round waits so long for one that is under way: a little more than its longest statement.
 _JOIN_SECONDS = 10.0
+_begun: "weakref.WeakSet[Rounds]" = weakref.WeakSet()
+
+
+def end_all() -> None:
+    """End all rounds of this process as its end would: the process goes on without what they use."""
+    for one in list(_begun):
+        one.end()
 
 
 class Rounds:
@@ -40,6 +48,7 @@ class Rounds:
             if self.begun:
                 return
             self.begun = True
+            _begun.add(self)
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         # Not atexit: a server's worker that multiprocessing has forked ends without it.
@@ -50,8 +59,11 @@ class Rounds:
         self._wake.set()
 
     def end(self) -> None:
-        """Let the round that is under way finish, and do the last one here if there is one."""
-        self._ending = True
+        """Let the round that is under way finish, and do the last one here if there is one. Once; then nothing."""
+        with self._lock:
+            if self._ending:
+                return
+            self._ending = True
         self._wake.set()
         thread = self._thread
         if thread is not None:
