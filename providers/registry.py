@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -92,8 +93,10 @@ def load_definitions(
     """
     tables: dict[str, tuple[str, dict[str, Any]]] = {}
     extensions: list[tuple[str, dict[str, Any]]] = []
-    for file in [*_files(CATALOGUE), *(_files(extra_directory) if extra_directory else ())]:
-        table = _read(file)
+    read = [(file, _read_ours(file)) for file in _files(CATALOGUE)]
+    if extra_directory:
+        read += [(file, _read(file)) for file in _files(extra_directory)]
+    for file, table in read:
         if "extends" in table:
             extensions.append((file.name, table))
         else:
@@ -115,6 +118,10 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(file=file.name, key="(file)", expected=f"TOML in UTF-8: {error}") from None
+
+
+# Part of the program: no file of it changes while it runs, and nobody changes its table.
+_read_ours = cache(_read)
 
 
 def _add(tables: dict[str, tuple[str, dict[str, Any]]], file: Path, table: dict[str, Any]) -> None:

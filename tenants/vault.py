@@ -9,9 +9,7 @@ value copied to another row, tenant, field or version does not open. There is no
 import hashlib
 import hmac
 import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tenants.errors import SealBroken
+from tenants.expiring import Expiring
 from tenants.keyring import KEY_BYTES, NONCE_BYTES, Keyring
 
 FORMAT = b"\x01"
@@ -59,7 +58,6 @@ class WrappedKey:
 class _Opened(NamedTuple):
     """A data key in memory, with the key for fingerprints that is made of it."""
 
-    until: float
     key: WrappedKey
     data_key: bytes
     index_key: bytes
@@ -72,9 +70,7 @@ class Vault:
         self.keyring = keyring
         self._environment = environment.encode()
         self._head = _length_prefixed(FORMAT, self._environment)
-        self._clock = clock
-        self._cache: OrderedDict[UUID, _Opened] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Expiring[UUID, _Opened] = Expiring(seconds=lambda: _CACHE_SECONDS, most=_CACHE_SIZE, clock=clock)
 
     def new_data_key(self, key_id: UUID, tenant_id: UUID | None) -> WrappedKey:
         """Return a fresh random data key, wrapped by the newest key-encryption key."""
@@ -126,24 +122,15 @@ class Vault:
         return self._opened(key).data_key
 
     def _opened(self, key: WrappedKey) -> _Opened:
-        cached = self._cache.get(key.id)
+        kept = self._kept.get(key.id)
         # The whole row is part of the entry: a re-wrapped or tampered one is unwrapped anew, never trusted.
-        if cached is not None and cached.until > self._clock() and _same(cached.key, key):
-            return cached
+        if kept is not None and _same(kept.key, key):
+            return kept
         data_key = self._unwrap(key)
         index_key = HKDF(_SHA256, KEY_BYTES, None, b"fingerprint").derive(data_key)
-        opened = _Opened(self._clock() + _CACHE_SECONDS, key, data_key, index_key)
-        self._remember(opened)
+        opened = _Opened(key, data_key, index_key)
+        self._kept.keep(key.id, opened)
         return opened
-
-    def _remember(self, opened: _Opened) -> None:
-        with self._lock:
-            self._cache[opened.key.id] = opened
-            self._cache.move_to_end(opened.key.id)
-            # In the order of their expiry, so that what has expired leaves memory too.
-            now = self._clock()
-            while len(self._cache) > _CACHE_SIZE or next(iter(self._cache.values())).until <= now:
-                self._cache.popitem(last=False)
 
     def _wrap_context(self, key_id: UUID, tenant_id: UUID | None) -> bytes:
         return _length_prefixed(b"data-key", self._environment, (tenant_id or _PLATFORM).bytes, key_id.bytes)

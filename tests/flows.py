@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx2
-
 from broker.services import authorize, sessions
 from tenants import audit
 from tenants.models import AuthorizationRequest, Connection, ConnectSession, Tenant
 from tests import people
-from tests.fakes.sandbox import sign_in_and_consent
+from tests.fakes.sandbox import plain_client, sign_in_and_consent
 
 
 def run(session: ConnectSession, **at_the_sandbox: Any) -> AuthorizationRequest:
@@ -20,7 +18,7 @@ def run(session: ConnectSession, **at_the_sandbox: Any) -> AuthorizationRequest:
 
 
 def come_back(started: authorize.Started, **at_the_sandbox: Any) -> AuthorizationRequest:
-    with httpx2.Client(trust_env=False) as browser:
+    with plain_client() as browser:
         answer = sign_in_and_consent(browser, started.url, **at_the_sandbox)
     return deliver(started, answer)
 

@@ -159,7 +159,7 @@ def opened(row: HandOut) -> StoredCredential:
     """Return the row's credential. Raises StorageFault."""
     assert row.connection_id is not None
     assert row.sealed is not None
-    key, sealed = fingerprints.key_of(row), row.sealed
+    key, sealed = row.data_key, row.sealed
     try:
         return credentials.open_handed_out(key, connection_id=row.connection_id, version=row.version, sealed=sealed)
     except TenantsError:
@@ -168,7 +168,7 @@ def opened(row: HandOut) -> StoredCredential:
 
 def count(presented: PresentedKey, row: HandOut, read: StoredCredential) -> None:
     """Count one reading of the connection's credential. Raises StorageFault. Effects: none but in memory."""
-    counts.reads.add(presented, row, lambda: fingerprints.of_credential(fingerprints.key_of(row), read))
+    counts.reads.add(presented, row, lambda: fingerprints.of_credential(row.data_key, read))
 
 
 def assemble(

@@ -3,14 +3,13 @@
 A single token is opened each time: what keeping it would save is lost in what a request costs.
 """
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
 from broker.services import credentials, fingerprints, issue
+from tenants.expiring import Expiring
 from tenants.querysets.hand_out import HandOut
 from tenants.vault import Vault
 
@@ -30,7 +29,6 @@ class KeptAnswer(NamedTuple):
     life_seconds: float
     stamp: str | None
     vault: Vault
-    until: float
 
     def __repr__(self) -> str:
         return f"KeptAnswer({self.connection_id}, version {self.version})"
@@ -40,9 +38,7 @@ class KeptAnswers:
     """Answers by connection id. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, KeptAnswer] = OrderedDict()
+        self._kept: Expiring[str, KeptAnswer] = Expiring(seconds=lambda: _SECONDS, most=_MOST, clock=clock)
 
     def holds(self, connection_id: str) -> bool:
         """Tell whether there may be an answer for this connection: then it is worth asking how it stands."""
@@ -51,7 +47,7 @@ class KeptAnswers:
     def find(self, connection_id: str, stamp: str | None) -> KeptAnswer | None:
         """Return the answer that was made of rows with this stamp; None when there is none, or it is too old."""
         found = self._kept.get(connection_id)
-        if found is None or stamp is None or found.stamp != stamp or found.until <= self._clock():
+        if found is None or stamp is None or found.stamp != stamp:
             return None
         return found if found.vault is credentials.vault() else None
 
@@ -64,7 +60,7 @@ class KeptAnswers:
             return found
         made = self._made(row)
         if keepable:
-            self._keep(made)
+            self._kept.keep(str(made.connection_id), made)
         return made
 
     def _made(self, row: HandOut) -> KeptAnswer:
@@ -72,7 +68,7 @@ class KeptAnswers:
         assert row.connection_id is not None
         return KeptAnswer(
             token=issue.encode(issued.as_json()),
-            fingerprint=fingerprints.of_credential(fingerprints.key_of(row), issued.credential),
+            fingerprint=fingerprints.of_credential(row.data_key, issued.credential),
             connection_id=row.connection_id,
             tenant_id=row.tenant_id,
             provider_id=row.provider_id,
@@ -80,17 +76,7 @@ class KeptAnswers:
             life_seconds=row.life_seconds,
             stamp=row.stamp,
             vault=credentials.vault(),
-            until=self._clock() + _SECONDS,
         )
-
-    def _keep(self, made: KeptAnswer) -> None:
-        now = self._clock()
-        with self._lock:
-            self._kept[str(made.connection_id)] = made
-            self._kept.move_to_end(str(made.connection_id))
-            # In the order of their expiry, so that what has expired leaves memory too.
-            while len(self._kept) > _MOST or next(iter(self._kept.values())).until <= now:
-                self._kept.popitem(last=False)
 
 
 kept_answers = KeptAnswers()

@@ -122,7 +122,7 @@ def _hand_out(presented: PresentedKey, row: HandOut, scopes: tuple[str, ...], *,
     assert found is not None
     assert found.id is not None
     assert found.sealed is not None
-    key = fingerprints.minted_key_of(row)
+    key = row.minted_key
     try:
         token = credentials.open_minted(key, row_id=found.id, version=found.version, sealed=found.sealed)
     except TenantsError:

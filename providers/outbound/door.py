@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import cache
 from typing import TypeVar
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -24,6 +25,12 @@ from providers.outbound.http1 import BodyTooLarge, NotHttp, Unsendable, port_of,
 from providers.outbound.network import AddressRefused, Attempt, DeadlinePassed, Network, Unresolvable, Wire
 
 Result = TypeVar("Result")
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """What this machine trusts: reading it takes longer than most requests."""
+    return httpcore2.default_ssl_context()
 
 
 class Outbound:
@@ -50,7 +57,7 @@ class Outbound:
         self._max_bytes = max_bytes
         self._allow_loopback = allow_loopback
         self._user_agent = user_agent
-        context = ssl_context or httpcore2.default_ssl_context()
+        context = ssl_context or _trusting()
         context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
         context.set_alpn_protocols(["http/1.1"])
         self._network = Network(allow_loopback=allow_loopback, tls=context, opened=opened)

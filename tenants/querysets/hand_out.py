@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from tenants.querysets import own_connection
+from tenants.vault import WrappedKey
 
 _KEY = """
     k.secret_hash, (k.revoked_at IS NULL AND k.expires_at > now() AND ca.active AND (
@@ -119,6 +120,22 @@ class HandOut(NamedTuple):
     registration: SealedRegistration | None = None
     minted: Minted | None = None
     stamp: str | None = None
+
+    @property
+    def data_key(self) -> WrappedKey:
+        """The data key under which the credential is sealed."""
+        return WrappedKey(
+            id=self.data_key_id, tenant_id=self.tenant_id, kek_version=self.kek_version, wrapped=self.wrapped
+        )
+
+    @property
+    def minted_key(self) -> WrappedKey:
+        """The data key under which the token for a set of scopes is sealed."""
+        found = self.minted
+        assert found is not None
+        return WrappedKey(
+            id=found.data_key_id, tenant_id=self.tenant_id, kek_version=found.kek_version, wrapped=found.wrapped
+        )
 
 
 _WIDTH = HandOut._fields.index("registration")

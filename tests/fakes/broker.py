@@ -28,6 +28,7 @@ from embedded.manage import Manage
 from embedded.ports import HOST, is_free
 from embedded.processes import Child, Processes
 from tests import local_catalogue
+from tests.fakes.sandbox import NO_CERTIFICATES
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
@@ -106,7 +107,7 @@ class Broker:
 
     def _ready(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=10, trust_env=False).is_success
+            return httpx2.get(f"{self.url}/readyz", timeout=10, trust_env=False, verify=NO_CERTIFICATES).is_success
         except httpx2.HTTPError:
             return False
 

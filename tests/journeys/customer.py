@@ -10,7 +10,7 @@ import httpx2
 
 from embedded.demo.forms import Form, read
 from tests.fakes.broker import Broker
-from tests.fakes.sandbox import sign_in_and_consent
+from tests.fakes.sandbox import plain_client, sign_in_and_consent
 from tests.journeys.service import Service
 
 # From the authorization request to the address at the redirect URI, which is not followed.
@@ -27,7 +27,7 @@ def connect(broker: Broker, link: str, sign_in: SignIn | None = None) -> str:
 
     Its address holds neither code nor state, and pressing "back" onto the callback would change nothing.
     """
-    with httpx2.Client(trust_env=False, timeout=30) as browser:
+    with plain_client(timeout=30) as browser:
         page = browser.get(link)
         assert page.status_code == 200, f"{page.status_code}: {page.text[-600:]}"
         started = browser.post(urljoin(link, _form(page).action), data=_form(page).fields)

@@ -6,6 +6,7 @@ from typing import Any, Self
 import httpx2
 
 from tests.fakes.broker import Broker, wait_until
+from tests.fakes.sandbox import NO_CERTIFICATES
 from tests.people import PROVIDER
 
 
@@ -22,6 +23,7 @@ class Service:
             headers={"Authorization": f"Bearer {key}"},
             timeout=30,
             trust_env=False,
+            verify=NO_CERTIFICATES,
             limits=httpx2.Limits(max_connections=64),
         )
 
@@ -98,4 +100,6 @@ class Service:
 
 def call_provider(token: dict[str, Any], path: str = "/companysettings") -> httpx2.Response:
     """Return what the provider's own API answers to a token, called as the broker says."""
-    return httpx2.get(f"{token['base_url']}{path}", headers=token["headers"], timeout=10, trust_env=False)
+    return httpx2.get(
+        f"{token['base_url']}{path}", headers=token["headers"], timeout=10, trust_env=False, verify=NO_CERTIFICATES
+    )

@@ -203,15 +203,15 @@ def test_a_rewrapped_row_is_unwrapped_anew_and_still_opens():
 
 def test_at_most_a_thousand_keys_stay_and_expired_ones_leave(monkeypatch):
     clock = Clock()
-    cached = Vault(KEYRING, "production", clock)
     monkeypatch.setattr(vault, "_CACHE_SIZE", 3)
+    cached = Vault(KEYRING, "production", clock)
     keys = [VAULT.new_data_key(uuid4(), TENANT) for _ in range(5)]
     for key in keys:
         cached.seal(key, PLACE, SECRET)
-    assert list(cached._cache) == [key.id for key in keys[2:]]
+    assert list(cached._kept) == [key.id for key in keys[2:]]
     clock.now += 301
     cached.seal(keys[0], PLACE, SECRET)
-    assert list(cached._cache) == [keys[0].id]
+    assert list(cached._kept) == [keys[0].id]
 
 
 def test_a_fingerprint_tells_equal_secrets_of_one_key_and_nothing_else():

@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx2
 from django.http import HttpResponse
 from django.test import Client
 
 from embedded.demo.forms import Form, read
-from tests.fakes.sandbox import sign_in_and_consent
+from tests.fakes.sandbox import plain_client, sign_in_and_consent
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Customer:
 
 def at_provider(url: str, **at_the_sandbox: Any) -> str:
     """Sign in and answer at the provider; the address that its redirect leads to."""
-    with httpx2.Client(trust_env=False) as browser:
+    with plain_client() as browser:
         return sign_in_and_consent(browser, url, **at_the_sandbox)
 
 

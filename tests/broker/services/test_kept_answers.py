@@ -129,5 +129,6 @@ def test_one_whose_token_has_ended_meanwhile_is_renewed_instead(kept, ask):
 
 def test_a_kept_answer_does_not_show_itself(kept, ask):
     ask()
-    shown = repr(batch.kept_answers._kept)
+    shown = repr(batch.kept_answers._kept._entries)
+    assert "KeptAnswer(" in shown
     assert "access_token" not in shown
