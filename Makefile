@@ -11,7 +11,8 @@ RUN_NEEDS := requirements.txt requirements-embedded.txt
 TEST_NEEDS := $(RUN_NEEDS) requirements-dev.txt
 LOCK := UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 \
 	--generate-hashes --no-header
-# Two at a time: the suite starts servers and browsers of its own.
+# Two at a time: the suite starts servers and browsers of its own, once for each file that needs them. In the order of
+# the files, since those that take longest have few tests and do not stand last.
 PYTEST_WORKERS ?= 2
 
 .PHONY: help run demo test test-tools chaos fuzz bench bench-renew lint types house lock clean
@@ -26,7 +27,7 @@ demo: .venv/.run ## connect, fetch, renew, break, repair, disconnect: unattended
 	@exec $(BIN)/python -m embedded demo
 
 test: .venv/.test lint types house test-tools ## everything that has to pass before a commit
-	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-tools: .venv/.test ## Chromium, nginx and the Node peers that tests use
 	@$(BIN)/python -m tests.tools

@@ -8,7 +8,7 @@ from functools import cache
 from django.db import connection, transaction
 
 # As migrations have left them: nobody changes these in a test.
-_LASTING = ("django_migrations", "django_content_type", "auth_permission")
+_LASTING = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 
 def empty() -> None:
