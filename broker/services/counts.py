@@ -14,6 +14,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -24,14 +25,14 @@ from broker.services.callers import PresentedKey
 from broker.services.rounds import Rounds
 from tenants.querysets import issue_counts, minted
 from tenants.querysets.hand_out import HandOut
-from tenants.querysets.issue_counts import Sum
 
 logger = logging.getLogger(__name__)
 # So many sums are held at most: then they are written without waiting for the next flush.
 FULL = 5000
 # So many sums wait at most, about 400 bytes each, while the database takes no writes.
 MOST = 50_000
-_AT_ONCE = 5000
+# So few in a statement, and then three times as long a rest: requests wait for one statement, not for all of them.
+_AT_ONCE, _REST = 100, 3.0
 _Key = tuple[int, int, str, str, int]
 # Makes the fingerprint of what was read; asked once a sum.
 Mark = Callable[[], bytes]
@@ -71,6 +72,22 @@ class _Reads:
 
 
 _Batch = dict[_Key, _Reads]
+
+
+class _Sum(msgspec.Struct, gc=False):
+    """As `issue_counts.add` takes it."""
+
+    connection: UUID
+    tenant: UUID
+    caller: UUID
+    key: str
+    source: str
+    version: int
+    minted: UUID | None
+    fingerprint: bytes | None
+    reads: int
+    first: float
+    last: float
 
 
 class _Doubt(NamedTuple):
@@ -150,25 +167,34 @@ class ReadCounter:
         return made
 
     def flush(self) -> None:
-        """Write what was counted. Effects: one upsert and an update or two; on failure it is kept for next time."""
+        """Write what was counted. Effects: some upserts and updates; on failure it is kept for next time."""
         # One at a time: the last flush of a process waits for the one that is under way.
         with self._writing:
             try:
                 if not self._settled():
                     return
-                while batch := self._take():
-                    self._write(batch)
-                    _note_use(batch)
+                self._write_all(self._take())
             except DatabaseError as error:
                 extra = {"count": len(self._sums), "error": type(error).__name__}
                 logger.warning("reads not written yet", extra=extra)
 
     def _take(self) -> _Batch:
         with self._lock:
-            if len(self._sums) <= _AT_ONCE:
-                batch, self._sums = self._sums, {}
-                return batch
-            return {key: self._sums.pop(key) for key in list(islice(self._sums, _AT_ONCE))}
+            taken, self._sums = self._sums, {}
+        return taken
+
+    def _write_all(self, taken: _Batch) -> None:
+        """Write what was taken, part by part. What is counted meanwhile is for the next time."""
+        try:
+            while taken:
+                began = monotonic()
+                batch = {key: taken.pop(key) for key in list(islice(taken, _AT_ONCE))}
+                self._write(batch)
+                _note_use(batch)
+                if taken:
+                    self._rounds.rest(_REST * (monotonic() - began))
+        finally:
+            self._put_back(taken)
 
     def _write(self, batch: _Batch) -> None:
         try:
@@ -203,10 +229,10 @@ class ReadCounter:
                 self._sums[key] = reads
 
 
-def _sums(batch: _Batch) -> list[Sum]:
+def _sums(batch: _Batch) -> str:
     now = monotonic()
-    return [
-        Sum(
+    found = [
+        _Sum(
             connection=reads.connection,
             tenant=reads.tenant,
             caller=reads.caller,
@@ -221,6 +247,7 @@ def _sums(batch: _Batch) -> list[Sum]:
         )
         for (_, version, key_id, source, _), reads in batch.items()
     ]
+    return msgspec.json.encode(found).decode()
 
 
 def _note_use(batch: _Batch) -> None:

@@ -58,6 +58,10 @@ class Rounds:
         """Have the next round begin at once."""
         self._wake.set()
 
+    def rest(self, seconds: float) -> None:
+        """Wait within a round, unless there is a hurry: the next round is asked for, or the process ends."""
+        self._wake.wait(seconds)
+
     def end(self) -> None:
         """Let the round that is under way finish, and do the last one here if there is one. Once; then nothing."""
         with self._lock:
