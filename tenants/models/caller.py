@@ -18,6 +18,7 @@ class Operation(models.TextChoices):
     CONNECTION_MANAGE = "connection.manage", "disconnect"
     EVENT_READ = "event.read", "read events"
     WEBHOOK_MANAGE = "webhook.manage", "manage webhook endpoints of its own"
+    METRICS_READ = "metrics.read", "read metrics of the whole broker"
 
 
 class Caller(models.Model):

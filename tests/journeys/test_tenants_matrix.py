@@ -91,6 +91,8 @@ MATRIX: dict[tuple[str, str], Entry] = {
 # Routes that take no API key: what they show is nobody's, or guarded by a link, a cookie or a staff session.
 # What is at no address at all is asked for by test_bad_input_over_http.
 WITHOUT_KEY = re.compile(r"v1/(openapi\.json)?|\^v1/(\?)?\$?|healthz|readyz|docs|connect/.*|cb/.*|admin/.*|static/.*")
+# It has nothing of any tenant, and is for operators: none of the matrix's keys but one.
+METRICS = "metrics"
 LASTING = [route for route, entry in MATRIX.items() if not entry.ends]
 each_route = pytest.mark.parametrize(("method", "route"), MATRIX)
 each_lasting_route = pytest.mark.parametrize(("method", "route"), LASTING)
@@ -164,7 +166,7 @@ def operations() -> Iterator[tuple[str, str]]:
 
 def test_every_route_has_an_entry() -> None:
     needing_key = {route for route in routes(get_resolver().url_patterns) if not WITHOUT_KEY.fullmatch(route)}
-    assert needing_key == {route for _, route in MATRIX}
+    assert needing_key == {METRICS, *(route for _, route in MATRIX)}
     assert set(operations()) == set(MATRIX)
 
 
@@ -183,6 +185,26 @@ def test_a_key_that_opens_nothing(scene: Scene, method: str, route: str, kind: s
     answers = [scene.ask(method, route, kind), scene.ask(method, route, kind, **next(_nothing_there()))]
     assert [(answer.status, answer.code) for answer in answers] == [SHUT[kind]] * 2
     assert (answers[0].headers.get("www-authenticate") == "Bearer") is (SHUT[kind][0] == 401)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SHUT if kind not in ("lacking", "limited")])
+def test_metrics_for_a_key_that_opens_nothing(scene: Scene, kind: str) -> None:
+    answer = scene.send("GET", METRICS, scene.keys[kind], None)
+    assert (answer.status, answer.code) == SHUT[kind]
+
+
+@pytest.mark.parametrize("kind", [*OWN, *STRANGERS])
+def test_metrics_are_not_for_callers_of_some_tenants_or_providers(scene: Scene, kind: str) -> None:
+    answer = scene.send("GET", METRICS, scene.keys[kind], None)
+    assert (answer.status, answer.code) == (403, "forbidden")
+
+
+def test_metrics_name_no_tenant(scene: Scene) -> None:
+    answer = scene.send("GET", METRICS, scene.keys["everywhere"], None)
+    assert answer.status == 200
+    assert b'broker_connections{provider="' in answer.body
+    theirs = ["aalto", "birch", *(scene.values[name] for name in belongings.NAMES)]
+    assert not [name for name in theirs if name.encode() in answer.body.lower()]
 
 
 @pytest.mark.parametrize("kind", STRANGERS)

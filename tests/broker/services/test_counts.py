@@ -221,35 +221,6 @@ class TestWhenTheDatabaseTakesNoWrites:
             counter.add(KEY, one, mark)
         wait_until(lambda: len(reads()) == 4, "the sums to be written", 10)
 
-    def test_more_than_one_statement_holds_is_written_all_the_same(self, row):
-        counter = quiet()
-        for one in versions_of(row, 250):
-            counter.add(KEY, one, mark)
-        counter.flush()
-        assert IssueCount.objects.count() == 250
-
-    def test_what_a_later_statement_cannot_write_is_kept(self, row, monkeypatch):
-        counter = quiet()
-        for one in versions_of(row, 250):
-            counter.add(KEY, one, mark)
-        monkeypatch.setattr(counter._rounds, "rest", lambda _: run("ALTER TABLE tenants_issuecount RENAME TO away"))
-        counter.flush()
-        run("ALTER TABLE away RENAME TO tenants_issuecount")
-        assert 0 < IssueCount.objects.count() < 250
-        monkeypatch.undo()
-        counter.flush()
-        assert sorted(reads().values()) == [1] * 250
-
-    def test_what_is_counted_meanwhile_is_for_the_next_time(self, row, monkeypatch):
-        counter = quiet()
-        for one in versions_of(row, 250):
-            counter.add(KEY, one, mark)
-        monkeypatch.setattr(counter._rounds, "rest", lambda _: counter.add(ELSEWHERE, row, mark))
-        counter.flush()
-        assert IssueCount.objects.count() == 250
-        counter.flush()
-        assert reads()[ELSEWHERE.key_id, ELSEWHERE.source, row.version] > 1
-
 
 class _Flush(threading.Thread):
     """A flush on a session of its own that a test can find."""
