@@ -18,15 +18,17 @@ from broker.api import problems
 from broker.services import rate_limits
 
 API_PREFIX = "/v1/"
+# For programs as well, and without cookies.
+_ALIKE = ("/v1", "/metrics")
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 
 def _of_the_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith(API_PREFIX) or request.path_info == API_PREFIX.rstrip("/")
+    return request.path_info.startswith(API_PREFIX) or request.path_info in _ALIKE
 
 
 class _PagesOnly:
-    """Goes straight on for /v1/: what is skipped there is a layer that API callers would pay for and never use."""
+    """Goes straight on for the API: what is skipped there is a layer that API callers would pay for and never use."""
 
     get_response: Any
 

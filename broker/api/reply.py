@@ -26,9 +26,9 @@ def answer(members: object) -> Reply:
     return encoded(_encode(members))
 
 
-def encoded(body: bytes) -> Reply:
-    """As answer, for what is JSON already."""
-    return Reply(200, body, _headers("application/json", body))
+def encoded(body: bytes, content_type: str = "application/json") -> Reply:
+    """As answer, for what is JSON already, or of another type."""
+    return Reply(200, body, _headers(content_type, body))
 
 
 def problem(error: BrokerError) -> Reply:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from broker.api import docs, forward_auth, health, metrics, problems, views
+from broker.api import docs, forward_auth, health, problems, views
 from broker.api.routes import api
 
 urlpatterns = [
@@ -21,6 +21,6 @@ urlpatterns = [
     re_path(r"^v1/", problems.route_not_found),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("metrics", metrics.page),
+    path("metrics", views.metrics),
     path("docs", docs.page),
 ]

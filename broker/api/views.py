@@ -1,4 +1,4 @@
-"""The hot routes as Django's views: what `front` serves below it, for whatever reaches Django."""
+"""The hot routes as Django's views: what `front` serves below it, for whatever reaches Django. And metrics, alike."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from broker.api import batch, front, headers, problems, token
+from broker.api import metrics as broker_metrics
 from broker.api.reply import Reply, as_response
 
 
@@ -32,6 +33,11 @@ def provider_headers(request: HttpRequest, tenant: str, provider: str) -> HttpRe
 def tokens(request: HttpRequest) -> HttpResponse:
     """POST /v1/tokens"""
     return _response(request, "POST", batch.tokens)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """GET /metrics"""
+    return _response(request, "GET", broker_metrics.page)
 
 
 def _response(request: HttpRequest, method: str, handler: Callable[..., Reply], *words: str) -> HttpResponse:

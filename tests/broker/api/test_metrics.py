@@ -158,6 +158,18 @@ class TestForWhom:
         answer = call("GET", "/metrics", key)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
+    def test_they_are_only_read(self, settled, call, operator):
+        answer = call("POST", "/metrics", operator, {})
+        assert (answer.status_code, answer["Allow"]) == (405, "GET")
+
+    def test_a_database_that_fails_is_a_fault_in_words(self, settled, call, operator):
+        run("ALTER TABLE tenants_auditday RENAME TO away")
+        try:
+            answer = call("GET", "/metrics", operator)
+        finally:
+            run("ALTER TABLE away RENAME TO tenants_auditday")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+
     def test_without_a_key_there_is_nothing(self, settled, call, fresh):
         answer = call("GET", "/metrics")
         assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
