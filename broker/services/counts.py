@@ -32,7 +32,7 @@ FULL = 5000
 # So many sums wait at most, about 400 bytes each, while the database takes no writes.
 MOST = 50_000
 # So few in a statement, and then three times as long a rest: requests wait for one statement, not for all of them.
-_AT_ONCE, _REST = 100, 3.0
+_AT_ONCE, _REST = 200, 3.0
 _Key = tuple[int, int, str, str, int]
 # Makes the fingerprint of what was read; asked once a sum.
 Mark = Callable[[], bytes]
@@ -185,16 +185,18 @@ class ReadCounter:
 
     def _write_all(self, taken: _Batch) -> None:
         """Write what was taken, part by part. What is counted meanwhile is for the next time."""
+        written: _Batch = {}
         try:
             while taken:
                 began = monotonic()
                 batch = {key: taken.pop(key) for key in list(islice(taken, _AT_ONCE))}
                 self._write(batch)
-                _note_use(batch)
+                written |= batch
                 if taken:
                     self._rounds.rest(_REST * (monotonic() - began))
         finally:
             self._put_back(taken)
+        _note_use(written)
 
     def _write(self, batch: _Batch) -> None:
         try:
