@@ -111,6 +111,8 @@ class ReadCounter:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._sums: _Batch = {}
+        # What a flush has taken and not written yet: it comes back if it cannot be.
+        self._taken: _Batch = {}
         self._doubt: _Doubt | None = None
 
     def add(self, presented: PresentedKey, row: HandOut, mark: Mark) -> None:
@@ -161,7 +163,7 @@ class ReadCounter:
         """Raises StorageFault when no more sums can wait: what cannot be written down is not handed out."""
         if len(self._sums) >= self._full:
             self._rounds.hurry()
-            if len(self._sums) >= self._most:
+            if len(self._sums) + len(self._taken) >= self._most:
                 raise errors.StorageFault()
         self._sums[key] = made
         return made
@@ -173,29 +175,30 @@ class ReadCounter:
             try:
                 if not self._settled():
                     return
-                self._write_all(self._take())
+                self._take()
+                self._write_taken()
             except DatabaseError as error:
                 extra = {"count": len(self._sums), "error": type(error).__name__}
                 logger.warning("reads not written yet", extra=extra)
 
-    def _take(self) -> _Batch:
+    def _take(self) -> None:
         with self._lock:
-            taken, self._sums = self._sums, {}
-        return taken
+            self._taken, self._sums = self._sums, {}
 
-    def _write_all(self, taken: _Batch) -> None:
+    def _write_taken(self) -> None:
         """Write what was taken, part by part. What is counted meanwhile is for the next time."""
         written: _Batch = {}
         try:
-            while taken:
+            while self._taken:
                 began = monotonic()
-                batch = {key: taken.pop(key) for key in list(islice(taken, _AT_ONCE))}
+                batch = {key: self._taken.pop(key) for key in list(islice(self._taken, _AT_ONCE))}
                 self._write(batch)
                 written |= batch
-                if taken:
+                if self._taken:
                     self._rounds.rest(_REST * (monotonic() - began))
         finally:
-            self._put_back(taken)
+            left, self._taken = self._taken, {}
+            self._put_back(left)
         _note_use(written)
 
     def _write(self, batch: _Batch) -> None:
