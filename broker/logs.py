@@ -20,6 +20,7 @@ FIELDS = (
     "operation",
     "code",
     "source",
+    "on_behalf_of",
     "version",
     "fence",
     "failure",

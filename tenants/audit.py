@@ -15,11 +15,13 @@ class Actor:
     """Who acts: a customer in a browser, a caller, a member of staff, or the broker itself.
 
     Shape:  source is the address that the request came from; empty for the broker, and for a command.
+            on_behalf_of is the user for whom a caller says that it acts, one of its own and not of ours.
     """
 
     kind: str
     name: str = ""
     source: str = ""
+    on_behalf_of: str = ""
 
 
 SYSTEM = Actor(AuditEvent.Actor.SYSTEM)
@@ -28,8 +30,8 @@ CUSTOMER = Actor(AuditEvent.Actor.CUSTOMER)
 _customers_source: ContextVar[str] = ContextVar("customers_source", default="")
 
 
-def caller(name: str, source: str = "") -> Actor:
-    return Actor(AuditEvent.Actor.CALLER, name, source)
+def caller(name: str, source: str = "", on_behalf_of: str = "") -> Actor:
+    return Actor(AuditEvent.Actor.CALLER, name, source, on_behalf_of)
 
 
 def staff(username: str, source: str = "") -> Actor:
@@ -60,6 +62,7 @@ def record(
         actor_kind=actor.kind,
         actor=actor.name,
         source=actor.source or (_customers_source.get() if actor == CUSTOMER else ""),
+        on_behalf_of=actor.on_behalf_of,
         tenant_id=tenant_id,
         connection_id=connection_id,
         detail=dict(detail or {}),

@@ -48,7 +48,7 @@ class CallerAdmin(EditableAdmin[Caller]):
     list_display = ("name", "active", "may_do", "all_tenants", "created")
     search_fields = ("name",)
     fields = (
-        *("name", "active", "operations", "all_tenants", "tenants", "providers"),
+        *("name", "active", "purpose", "operations", "all_tenants", "tenants", "providers"),
         *("rate_per_minute", "connections_per_hour", "created"),
     )
     readonly_fields = ("name", "created")

@@ -36,12 +36,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """How often one key read one version of the tokens in one hour, and from where."""
+    """How often one key read one version of the tokens in one hour, from where, and for whom."""
 
     hour: datetime
     caller: str
     key_id: str
     source: str
+    on_behalf_of: str
     version: int
     count: int
     last_at: datetime
@@ -114,7 +115,8 @@ def _timeline(connection: Connection) -> list[Event]:
 def who(event: AuditEvent) -> str:
     """Return the actor in words."""
     kinds = {"customer": "The customer", "system": "The broker", "caller": "Service", "staff": "Staff"}
-    return f"{kinds.get(event.actor_kind, event.actor_kind)} {event.actor}".strip()
+    name = f"{kinds.get(event.actor_kind, event.actor_kind)} {event.actor}".strip()
+    return f"{name} for {event.on_behalf_of}" if event.on_behalf_of else name
 
 
 def _viewers(connection: Connection) -> list[Event]:
@@ -133,6 +135,7 @@ def _reads(connection: Connection) -> list[Reads]:
             caller=names.get(row.caller_id, f"deleted caller {row.caller_id}"),
             key_id=row.key_id,
             source=row.source,
+            on_behalf_of=row.on_behalf_of,
             version=row.version,
             count=row.reads,
             last_at=row.last_at,

@@ -3,11 +3,10 @@
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 
-from broker.api.hot import Environ
+from broker.api.hot import Environ, presented_by
 from broker.errors import InvalidRequest
 from broker.services import callers, policy
 from broker.services.policy import Grant
-from broker.services.source import source_of
 from tenants.models import Operation
 
 
@@ -19,7 +18,7 @@ class ApiKeyAuth:
         self.openapi_security_schema = {"type": "http", "scheme": "bearer", "bearerFormat": "brk_..."}
 
     def __call__(self, request: HttpRequest) -> Grant:
-        grant = callers.authenticate(callers.parse(request.META.get("HTTP_AUTHORIZATION"), source_of(request.META)))
+        grant = callers.authenticate(presented_by(request.META))
         policy.may(grant, self.operation.value)
         refuse_odd_query(request)
         refuse_chunked(request.META)

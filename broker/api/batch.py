@@ -5,13 +5,12 @@ from django.conf import settings
 
 from broker.api import problems
 from broker.api.headers import body_of, place_of
-from broker.api.hot import Environ, id_of, name_of, query, wait_of
+from broker.api.hot import Environ, id_of, name_of, presented_by, query, wait_of
 from broker.api.parsing import strict_json
 from broker.api.reply import Reply, encoded
 from broker.errors import InvalidRequest
-from broker.services import batch, callers
+from broker.services import batch
 from broker.services.batch import Asked, Verdict
-from broker.services.source import source_of
 from tenants.querysets.hand_out import Named
 
 MOST = 500
@@ -39,7 +38,7 @@ _decode = msgspec.json.Decoder(Batch).decode
 
 def tokens(environ: Environ) -> Reply:
     """POST /v1/tokens. Raises BrokerError."""
-    presented = callers.parse(environ.get("HTTP_AUTHORIZATION"), source_of(environ))
+    presented = presented_by(environ)
     query(environ, ())
     asked = [_asked(place, one) for place, one in enumerate(_read(environ).requests)]
     if not 1 <= len(asked) <= MOST:

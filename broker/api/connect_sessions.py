@@ -14,7 +14,6 @@ from broker.api.schemas import ConnectSessionCreated, ConnectSessionIn, ConnectS
 from broker.errors import ConnectSessionNotFound, InvalidRequest
 from broker.services import policy, sessions
 from broker.services.sessions import Link
-from tenants import audit
 from tenants.audit import Actor
 from tenants.models import Connection, ConnectSession, Operation, Tenant
 
@@ -43,7 +42,7 @@ def create_connect_session(request: HttpRequest, body: ConnectSessionIn) -> Stat
     repaired = connection_of(grant, str(body.connection), tenant=tenant) if body.connection else None
     if repaired and body.providers != [repaired.provider_id]:
         raise InvalidRequest("providers must name the one provider of the connection to repair")
-    link = _made(tenant, body, repaired, audit.caller(grant.caller_name, grant.source))
+    link = _made(tenant, body, repaired, grant.actor)
     created = ConnectSessionCreated(id=link.session.id, url=link.url, expires_at=link.session.expires_at)
     return Status(201, created)
 

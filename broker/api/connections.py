@@ -14,7 +14,6 @@ from broker.api.lookups import connection_of, grant_of
 from broker.api.schemas import ConnectionOut, ConnectionPage, Disconnected
 from broker.errors import InvalidRequest
 from broker.services import listing, revoke
-from tenants import audit
 from tenants.models import Operation, State
 
 router = Router(tags=[CONNECTIONS])
@@ -73,5 +72,5 @@ def get_connection(request: HttpRequest, connection_id: str) -> ConnectionOut:
 def disconnect(request: HttpRequest, connection_id: str) -> Disconnected:
     grant = grant_of(request)
     row = connection_of(grant, connection_id)
-    told = revoke.disconnect(row, actor=audit.caller(grant.caller_name, grant.source))
+    told = revoke.disconnect(row, actor=grant.actor)
     return Disconnected(state="disconnected", revoked_at_provider=told)

@@ -46,11 +46,17 @@ _IN_PATHS = {
     "provider": "The provider's id.",
     "rest": "The path of the original request.",
 }
+_WAITING = ("Prefer", "X-Request-Deadline")
 _PARAMETERS = {
     "Idempotency-Key": (
         "Repeat a request with the same key until an answer comes: it is done once. A new one for each new request.",
         {"type": "string", "minLength": 1, "maxLength": 257},
         "8b1f0c7e-3d5c-4e0e-9d57-0b7d1f1a2c3d",
+    ),
+    "On-Behalf-Of": (
+        "The id of the caller's own user for whom it asks: written into the audit log, and used for nothing else.",
+        {"type": "string", "pattern": "^[!-~]{1,64}$"},
+        "user-4711",
     ),
     "Prefer": ("`wait=N`: how many seconds there are to wait for a renewal. RFC 7240.", {"type": "string"}, "wait=2"),
     "X-Request-Deadline": (
@@ -87,8 +93,8 @@ def _complete(operation: Json, needed: str) -> None:
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
             parameter |= {"example": IN_PATHS[parameter["name"]], "description": _IN_PATHS[parameter["name"]]}
-    names = ("Prefer", "X-Request-Deadline") if waits else ()
-    operation["parameters"] += [_parameter(name) for name in (*names, *(("Idempotency-Key",) if idempotent else ()))]
+    names = [*(_WAITING if waits else ()), *(("Idempotency-Key",) if idempotent else ()), "On-Behalf-Of"]
+    operation["parameters"] += map(_parameter, names)
     answers = {int(status): one for status, one in operation["responses"].items() if int(status) < 400}
     for answer in answers.values():
         answer["headers"] = _headers({**_RATES, **(_AGAIN if idempotent else {})})

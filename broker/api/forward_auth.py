@@ -14,13 +14,12 @@ from ninja import Router
 from broker import errors
 from broker.api import problems
 from broker.api.describing import NOT_SERVED, TOKENS, Label, Refusal, described
-from broker.api.hot import Environ, name_of, query, uuid_of, wait_of
+from broker.api.hot import Environ, name_of, presented_by, query, uuid_of, wait_of
 from broker.api.reply import Reply, as_response, problem
 from broker.errors import BrokerError, InvalidRequest
-from broker.services import callers, forwarding, rate_limits
+from broker.services import forwarding, rate_limits
 from broker.services.forwarding import Forwarded, Original
 from broker.services.issue import Wanted
-from broker.services.source import source_of
 from tenants.models import Operation
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
@@ -55,8 +54,7 @@ def _answer(request: HttpRequest, named: Named, rest: str | None) -> HttpRespons
 
 
 def _forwarded(environ: Environ, named: Named, rest: str | None) -> tuple[Forwarded, Original]:
-    authorization = environ.get("HTTP_X_BROKER_AUTHORIZATION") or environ.get("HTTP_AUTHORIZATION")
-    presented = callers.parse(authorization, source_of(environ))
+    presented = presented_by(environ, environ.get("HTTP_X_BROKER_AUTHORIZATION"))
     if rest is None:
         parameters = () if named.connection_id else ("label",)
         named = named._replace(label=query(environ, parameters).get("label"))

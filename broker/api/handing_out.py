@@ -14,7 +14,6 @@ from broker.api.hot import wait_of
 from broker.api.lookups import connection_of, grant_of
 from broker.api.schemas import FeedbackIn, FeedbackOut, HeadersIn, HeadersOut, TokenOut
 from broker.services import feedback
-from tenants import audit
 from tenants.models import Operation
 
 router = Router(tags=[TOKENS])
@@ -123,6 +122,6 @@ def report_failure(request: HttpRequest, connection_id: str, body: FeedbackIn) -
         scopes=token.scopes_of(body.scope) if body.scope else (),
         wait_seconds=wait_of(request.META),
     )
-    by = audit.caller(grant.caller_name, grant.source)
+    by = grant.actor
     verdict = feedback.report(connection_of(grant, connection_id), told, actor=by)
     return FeedbackOut(**{name: getattr(verdict, name) for name in FeedbackOut.model_fields})

@@ -7,13 +7,12 @@ import msgspec
 from django.conf import settings
 
 from broker.api.authentication import refuse_chunked
-from broker.api.hot import Environ, id_of, name_of, query, wait_of
+from broker.api.hot import Environ, id_of, name_of, presented_by, query, wait_of
 from broker.api.parsing import strict_json
 from broker.api.reply import Reply, answer
 from broker.errors import BodyTooLarge, InvalidRequest
-from broker.services import callers, headers
+from broker.services import headers
 from broker.services.issue import Wanted
-from broker.services.source import source_of
 from providers.errors import one_line
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
@@ -44,7 +43,7 @@ def by_name(environ: Environ, tenant: str, provider: str) -> Reply:
 
 
 def _answer(environ: Environ, named: Named, parameters: tuple[str, ...]) -> Reply:
-    presented = callers.parse(environ.get("HTTP_AUTHORIZATION"), source_of(environ))
+    presented = presented_by(environ)
     named = named._replace(label=query(environ, parameters).get("label"))
     find = partial(hand_out.for_headers, named=named)
     wanted = Wanted(wait_seconds=wait_of(environ))

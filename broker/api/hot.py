@@ -8,6 +8,9 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from broker.errors import InvalidRequest
+from broker.services import callers
+from broker.services.callers import PresentedKey
+from broker.services.source import source_of
 
 # A WSGI environment (PEP 3333); Django's request.META is one.
 Environ = Mapping[str, Any]
@@ -18,7 +21,30 @@ _INSTANT = re.compile(
 _NO_CONNECTION = UUID(int=0)
 _NOBODY = str(_NO_CONNECTION)
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+# As long as the columns that it is kept in.
+_USER = re.compile(r"[\x21-\x7e]{1,64}")
 _WAIT = re.compile(r'(?:^|,)[ \t]*wait[ \t]*=[ \t]*"?([0-9]{1,9})"?[ \t]*(?:[;,]|$)', re.IGNORECASE)
+
+
+def presented_by(environ: Environ, authorization: str | None = None) -> PresentedKey:
+    """Return the key of a request, where it comes from, and on behalf of whom.
+
+    Shape:  authorization stands in the place of the header of that name.
+    Raises: Unauthenticated, IssuerUnavailable, InvalidRequest.
+    """
+    given = authorization or environ.get("HTTP_AUTHORIZATION")
+    return callers.parse(given, source_of(environ), on_behalf_of(environ))
+
+
+def on_behalf_of(environ: Environ) -> str:
+    """Return which of the caller's own users a request is made for; empty when it does not say. Raises InvalidRequest.
+
+    It is the caller's word: written down, and never asked what may be done.
+    """
+    text: str | None = environ.get("HTTP_ON_BEHALF_OF")
+    if text is not None and not _USER.fullmatch(text):
+        raise InvalidRequest("On-Behalf-Of is the id of a user: at most 64 visible ASCII characters, without spaces")
+    return text or ""
 
 
 def query(environ: Environ, known: tuple[str, ...]) -> dict[str, str]:

@@ -5,12 +5,11 @@ from functools import partial
 
 from django.conf import settings
 
-from broker.api.hot import Environ, id_of, name_of, query, wait_of
+from broker.api.hot import Environ, id_of, name_of, presented_by, query, wait_of
 from broker.api.reply import Reply, encoded
 from broker.errors import InvalidRequest
-from broker.services import callers, issue, scoped
+from broker.services import issue, scoped
 from broker.services.issue import Wanted
-from broker.services.source import source_of
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
 
@@ -34,7 +33,7 @@ def _answer(environ: Environ, named: Named, parameters: tuple[str, ...]) -> Repl
 
 
 def _issued(environ: Environ, named: Named, given: dict[str, str]) -> bytes:
-    presented = callers.parse(environ.get("HTTP_AUTHORIZATION"), source_of(environ))
+    presented = presented_by(environ)
     if "label" in given:
         named = named._replace(label=given["label"])
     wanted = Wanted(_min_ttl(given), wait_of(environ))

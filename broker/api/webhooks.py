@@ -26,7 +26,6 @@ from broker.api.lookups import grant_of
 from broker.api.paging import Cursor, Limit
 from broker.services import outbox, webhooks
 from broker.services.policy import Grant
-from tenants import audit
 from tenants.audit import Actor
 from tenants.models import Operation, WebhookDelivery, WebhookEndpoint
 
@@ -196,7 +195,7 @@ def _found(request: HttpRequest, endpoint_id: str) -> WebhookEndpoint:
 
 
 def _actor(grant: Grant) -> Actor:
-    return audit.caller(grant.caller_name, grant.source)
+    return grant.actor
 
 
 def _shown(row: WebhookEndpoint) -> WebhookEndpointOut:

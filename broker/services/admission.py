@@ -102,6 +102,7 @@ def enter(presented: PresentedKey, row: HandOut | None, cost: int) -> Grant:
         providers=row.providers,
         tenant_ids=_NOT_SAID,
         source=presented.source,
+        on_behalf_of=presented.on_behalf_of,
     )
     policy.enter(
         grant,

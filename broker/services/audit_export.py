@@ -140,10 +140,10 @@ def _records(wanted: Wanted, now: datetime, tally: Tally) -> Iterator[dict[str, 
         tally.events += 1
         yield _event(event)
     if wanted.reads:
-        names = dict(Caller.objects.values_list("pk", "name"))
+        callers = Caller.objects.in_bulk()
         for row in _pages(_within(IssueCount.objects.filter(tenant_id=wanted.tenant_id), "hour", wanted), "hour"):
             tally.reads += 1
-            yield _read(row, names)
+            yield _read(row, callers.get(row.caller_id))
 
 
 def _within(rows: QuerySet[Any], column: str, wanted: Wanted) -> QuerySet[Any]:
@@ -178,6 +178,7 @@ def _event(event: AuditEvent) -> dict[str, Any]:
         "actor": event.actor_kind,
         "name": event.actor if open_about else "",
         "source": event.source if open_about else "",
+        "on_behalf_of": event.on_behalf_of,
         "action": event.action,
         "sentence": timeline.sentence(event.action, detail),
         "connection": event.connection_id,
@@ -185,14 +186,16 @@ def _event(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def _read(row: IssueCount, names: Mapping[UUID, str]) -> dict[str, Any]:
+def _read(row: IssueCount, caller: Caller | None) -> dict[str, Any]:
     return {
         "type": "reads",
         "hour": row.hour,
         "connection": row.connection_id,
-        "caller": names.get(row.caller_id, str(row.caller_id)),
+        "caller": caller.name if caller else str(row.caller_id),
+        "purpose": caller.purpose if caller else "",
         "key_id": row.key_id,
         "source": row.source,
+        "on_behalf_of": row.on_behalf_of,
         "version": row.version,
         "fingerprint": bytes(row.fingerprint).hex() if row.fingerprint else None,
         "reads": row.reads,

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -28,17 +29,31 @@ _FORM = re.compile(
 )
 
 
+class By(NamedTuple):
+    """Who read something, as it is written down. Shape: as in PresentedKey."""
+
+    key_id: str
+    source: str
+    on_behalf_of: str
+
+
 @dataclass(frozen=True, slots=True)
 class PresentedKey:
     """A key as a request carries it, its form and checksum right, nothing else known yet; or a workload that proved
     its identity, which has a key_id and a secret_hash as a key has.
 
     Shape:  source is the address that the request came from, empty where there is none (a unix socket, a command).
+            on_behalf_of is the user for whom the caller says that it asks, empty when it does not say.
     """
 
     key_id: str
     secret_hash: bytes
     source: str = ""
+    on_behalf_of: str = ""
+
+    @property
+    def by(self) -> By:
+        return By(self.key_id, self.source, self.on_behalf_of)
 
 
 def create_key(caller: Caller, *, expires_days: int, networks: Sequence[str] = ()) -> tuple[ApiKey, str]:
@@ -56,7 +71,7 @@ def create_key(caller: Caller, *, expires_days: int, networks: Sequence[str] = (
     return row, f"{body}_{zlib.crc32(body.encode()):08x}"
 
 
-def parse(authorization: str | None, source: str = "") -> PresentedKey:
+def parse(authorization: str | None, source: str = "", on_behalf_of: str = "") -> PresentedKey:
     """Read `Authorization: Bearer` with an API key or a JWT. A mistyped key costs no query, a JWT hardly ever one.
 
     Raises: Unauthenticated, IssuerUnavailable.
@@ -65,21 +80,21 @@ def parse(authorization: str | None, source: str = "") -> PresentedKey:
     text = value.strip() if scheme.lower() == "bearer" else ""
     form = _FORM.fullmatch(text)
     if form is not None:
-        return _key(form, source)
+        return _key(form, source, on_behalf_of)
     if workload_identity.looks_like_token(text):
-        return _workload(text, source)
+        return _workload(text, source, on_behalf_of)
     raise Unauthenticated("send `Authorization: Bearer` with an API key of this broker (brk_...) or a JWT")
 
 
-def _key(form: re.Match[str], source: str) -> PresentedKey:
+def _key(form: re.Match[str], source: str, on_behalf_of: str) -> PresentedKey:
     environment, key_id, secret, checksum = form.groups()
     body = f"brk_{environment}_{key_id}_{secret}"
     if f"{zlib.crc32(body.encode()):08x}" != checksum or environment != settings.BROKER_ENVIRONMENT:
         raise Unauthenticated("this is not an API key of this broker")
-    return PresentedKey(key_id, _hash(secret), source)
+    return PresentedKey(key_id, _hash(secret), source, on_behalf_of)
 
 
-def _workload(token: str, source: str) -> PresentedKey:
+def _workload(token: str, source: str, on_behalf_of: str) -> PresentedKey:
     # Verifying costs as much as looking a key up, so strangers' tokens are counted as their keys are.
     mark = _hash(token)
     strangers.check(mark, source)
@@ -89,7 +104,7 @@ def _workload(token: str, source: str) -> PresentedKey:
         strangers.bad(mark, source)
         raise policy.stranger("", source, reason=str(error)) from None
     strangers.good(mark)
-    return PresentedKey(proven.key_id, proven.secret_hash, source)
+    return PresentedKey(proven.key_id, proven.secret_hash, source, on_behalf_of)
 
 
 def authenticate(presented: PresentedKey) -> Grant:
@@ -105,7 +120,7 @@ def authenticate(presented: PresentedKey) -> Grant:
         strangers.bad(presented.secret_hash, presented.source)
         raise policy.stranger(presented.key_id, presented.source)
     strangers.good(presented.secret_hash)
-    grant = _grant(row, presented.source)
+    grant = _grant(row, presented)
     policy.enter(
         grant,
         allowed_from=row.networks,
@@ -115,7 +130,7 @@ def authenticate(presented: PresentedKey) -> Grant:
     return grant
 
 
-def _grant(row: ApiKey, source: str) -> Grant:
+def _grant(row: ApiKey, presented: PresentedKey) -> Grant:
     caller = row.caller
     tenant_ids = None if caller.all_tenants else frozenset(caller.tenants.values_list("id", flat=True))
     return Grant(
@@ -125,7 +140,8 @@ def _grant(row: ApiKey, source: str) -> Grant:
         operations=frozenset(caller.operations),
         providers=frozenset(caller.providers),
         tenant_ids=tenant_ids,
-        source=source,
+        source=presented.source,
+        on_behalf_of=presented.on_behalf_of,
     )
 
 

@@ -1,7 +1,7 @@
 """Count who read what in memory and write the sums every few seconds: no write on the token path, none lost or doubled.
 
-A sum is of one version, one key and one source. It waits until a transaction that adds it has certainly committed:
-when the answer to a COMMIT is lost, the database is asked what became of it before anything else is written.
+A sum is of one version, one key, one source and one user. It waits until a transaction that adds it has certainly
+committed: when the answer to a COMMIT is lost, the database is asked what became of it before anything else is written.
 A process that is killed loses what it has counted since the last flush; one that is told to end loses nothing.
 """
 
@@ -21,7 +21,7 @@ from django.db import transaction
 
 from broker import errors
 from broker.services import callers
-from broker.services.callers import PresentedKey
+from broker.services.callers import By, PresentedKey
 from broker.services.rounds import Rounds
 from tenants.querysets import issue_counts, minted
 from tenants.querysets.hand_out import HandOut
@@ -33,7 +33,8 @@ FULL = 5000
 MOST = 50_000
 # So few in a statement, and then three times as long a rest: requests wait for one statement, not for all of them.
 _AT_ONCE, _REST = 200, 3.0
-_Key = tuple[int, int, str, str, int]
+# Connection, version, who reads, and the token for a set of scopes.
+_Key = tuple[int, int, By, int]
 # Makes the fingerprint of what was read; asked once a sum.
 Mark = Callable[[], bytes]
 
@@ -82,6 +83,7 @@ class _Sum(msgspec.Struct, gc=False):
     caller: UUID
     key: str
     source: str
+    on_behalf_of: str
     version: int
     minted: UUID | None
     fingerprint: bytes | None
@@ -119,7 +121,7 @@ class ReadCounter:
         """Count one read of the row's credential. Raises StorageFault, see `_new`. Effects: none but in memory."""
         assert row.connection_id is not None
         # The integer, since a UUID hashes itself in Python.
-        key = (row.connection_id.int, row.version, presented.key_id, presented.source, 0)
+        key = (row.connection_id.int, row.version, presented.by, 0)
         self._count(key, row, mark)
 
     def add_minted(self, presented: PresentedKey, row: HandOut, mark: Mark, *, used: bool) -> None:
@@ -128,7 +130,7 @@ class ReadCounter:
         assert row.connection_id is not None
         assert found is not None
         assert found.id is not None
-        key = (row.connection_id.int, found.version, presented.key_id, presented.source, found.id.int)
+        key = (row.connection_id.int, found.version, presented.by, found.id.int)
         self._count(key, row, mark, minted_id=found.id, used=used)
 
     def _count(self, key: _Key, row: HandOut, mark: Mark, minted_id: UUID | None = None, used: bool = False) -> None:
@@ -147,10 +149,10 @@ class ReadCounter:
 
     def add_many(self, presented: PresentedKey, caller_id: UUID, read: Iterable[Read]) -> None:
         """As `add` for each, with one lock for all."""
-        at, key_id, source = monotonic(), presented.key_id, presented.source
+        at, by = monotonic(), presented.by
         with self._lock:
             for one in read:
-                key = (one.connection_id.int, one.version, key_id, source, 0)
+                key = (one.connection_id.int, one.version, by, 0)
                 found = self._sums.get(key)
                 if found is None:
                     found = self._new(key, _Reads(one.connection_id, one.tenant_id, caller_id, one.fingerprint, at))
@@ -241,8 +243,9 @@ def _sums(batch: _Batch) -> str:
             connection=reads.connection,
             tenant=reads.tenant,
             caller=reads.caller,
-            key=key_id,
-            source=source,
+            key=by.key_id,
+            source=by.source,
+            on_behalf_of=by.on_behalf_of,
             version=version,
             minted=reads.minted,
             fingerprint=reads.fingerprint,
@@ -250,14 +253,14 @@ def _sums(batch: _Batch) -> str:
             first=now - reads.first,
             last=now - reads.last,
         )
-        for (_, version, key_id, source, _), reads in batch.items()
+        for (_, version, by, _), reads in batch.items()
     ]
     return msgspec.json.encode(found).decode()
 
 
 def _note_use(batch: _Batch) -> None:
     """What was used, was; that it is noted is worth one try."""
-    callers.note_use({key[2] for key in batch})
+    callers.note_use({key[2].key_id for key in batch})
     used = {reads.minted for reads in batch.values() if reads.minted is not None and reads.used}
     if used:
         minted.note_use(used)

@@ -25,6 +25,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 class Rights:
     """What a caller may do, and how much. tenants None: all of them. providers empty: every provider. 0: no limit set.
 
+    Shape:  purpose is what the caller is for, in a few words of ours.
     Units:  rate_per_minute in requests, over all processes; connections_per_hour in different ones, for each key.
     """
 
@@ -34,6 +35,7 @@ class Rights:
     rate_per_minute: int = 0
     connections_per_hour: int = 0
     active: bool = True
+    purpose: str = ""
 
 
 def create_caller(
@@ -46,6 +48,7 @@ def create_caller(
     source_networks: Sequence[str] = (),
     rate_per_minute: int = 0,
     connections_per_hour: int = 0,
+    purpose: str = "",
     actor: Actor,
 ) -> tuple[Caller, ApiKey, str]:
     """Return the caller, its first key's row, and that key in clear. tenants None: all of them."""
@@ -55,6 +58,7 @@ def create_caller(
         providers=providers,
         rate_per_minute=rate_per_minute,
         connections_per_hour=connections_per_hour,
+        purpose=purpose,
     )
     with transaction.atomic():
         caller = _insert(name, rights)
@@ -108,6 +112,7 @@ def rights_of(name: str) -> Rights:
         rate_per_minute=caller.rate_per_minute,
         connections_per_hour=caller.connections_per_hour,
         active=caller.active,
+        purpose=caller.purpose,
     )
 
 
@@ -121,6 +126,7 @@ def standing(caller: Caller) -> dict[str, object]:
         "providers": caller.providers or "all",
         "rate_per_minute": caller.rate_per_minute,
         "connections_per_hour": caller.connections_per_hour,
+        "purpose": caller.purpose,
     }
 
 
@@ -216,6 +222,7 @@ def _with(caller: Caller, rights: Rights) -> Caller:
     caller.providers = list(rights.providers)
     caller.rate_per_minute = rights.rate_per_minute
     caller.connections_per_hour = rights.connections_per_hour
+    caller.purpose = rights.purpose
     return caller
 
 

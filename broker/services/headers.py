@@ -153,8 +153,7 @@ def _write_down(presented: PresentedKey, row: HandOut, request: RequestToSign, t
     # Signed, so the URL is one of the provider's own: what stands before the path is its host.
     host = request.url.partition("://")[2].partition("/")[0].partition("?")[0]
     signed = signatures.Request(transaction_id, request.method, host, row.registration.now)
-    by = (presented.key_id, presented.source)
-    signatures.log.add(signatures.Signed(row.tenant_id, row.connection_id, row.caller_name, signed, *by))
+    signatures.log.add(signatures.Signed(row.tenant_id, row.connection_id, row.caller_name, signed, *presented.by))
 
 
 def refused(error: RequestRefused) -> errors.BrokerError:

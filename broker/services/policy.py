@@ -14,6 +14,8 @@ from broker.errors import (
     Unauthenticated,
 )
 from broker.services import decision_log, networks, rate_limits
+from tenants import audit
+from tenants.audit import Actor
 
 
 class Grant(NamedTuple):
@@ -26,6 +28,12 @@ class Grant(NamedTuple):
     providers: Collection[str]
     tenant_ids: frozenset[UUID] | None
     source: str = ""
+    on_behalf_of: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """As the audit log names it."""
+        return audit.caller(self.caller_name, self.source, self.on_behalf_of)
 
 
 def enter(
@@ -77,9 +85,8 @@ def unseen(grant: Grant, connection_id: object) -> ConnectionNotFound:
 
 def refused(grant: Grant, error: BrokerError, **about: object) -> BrokerError:
     """Return the error, to be raised. Effects: a log line, unless there were too many in this second."""
-    decision_log.of_callers.note(
-        error.code, caller=grant.caller_name, key_id=grant.key_id, source=grant.source, **about
-    )
+    by = {"caller": grant.caller_name, "key_id": grant.key_id, "source": grant.source}
+    decision_log.of_callers.note(error.code, **by, on_behalf_of=grant.on_behalf_of, **about)
     return error
 
 

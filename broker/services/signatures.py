@@ -41,6 +41,7 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     request: Request
     key_id: str = ""
     source: str = ""
+    on_behalf_of: str = ""
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -49,6 +50,7 @@ class _Event(msgspec.Struct, gc=False):
     caller: str
     key_id: str
     source: str
+    on_behalf_of: str
     at: datetime
     requests: list[Request]
 
@@ -97,12 +99,12 @@ class SignatureLog:
 
 
 def _events(batch: list[Signed]) -> list[_Event]:
-    """One event for each connection, caller, key and source, in the order of their first requests; more when one would
-    be long."""
+    """One event for each connection, caller, key, source and user, in the order of their first requests; more when
+    one would be long."""
     events: list[_Event] = []
-    open_events: dict[tuple[UUID, str, str, str], _Event] = {}
+    open_events: dict[tuple[UUID, str, str, str, str], _Event] = {}
     for signed in batch:
-        key = (signed.connection, signed.caller, signed.key_id, signed.source)
+        key = (signed.connection, signed.caller, signed.key_id, signed.source, signed.on_behalf_of)
         event = open_events.get(key)
         if event is None or len(event.requests) >= MOST_IN_ONE:
             event = _Event(signed.tenant, *key, signed.request.at, [])

@@ -8,7 +8,10 @@ from django.db.models.functions import Now
 
 
 class AuditEvent(models.Model):
-    """Append only: a database trigger refuses UPDATE and DELETE. Plain ids, so that no cascade reaches it."""
+    """Append only: a database trigger refuses UPDATE and DELETE. Plain ids, so that no cascade reaches it.
+
+    on_behalf_of is the user for whom a caller says that it acts: an id of the caller's own, and its word alone.
+    """
 
     class Actor(models.TextChoices):
         CUSTOMER = "customer"
@@ -23,6 +26,7 @@ class AuditEvent(models.Model):
     actor = models.CharField(max_length=150, blank=True)
     action = models.CharField(max_length=60)
     source = models.CharField(max_length=45, blank=True, default="", db_default="")
+    on_behalf_of = models.CharField(max_length=64, blank=True, default="", db_default="")
     detail = models.JSONField(default=dict)
 
     class Meta:
@@ -50,7 +54,7 @@ class AuditEvent(models.Model):
 
 
 class IssueCount(models.Model):
-    """How often a key read one version of a connection's credential in one hour, and from where.
+    """How often a key read one version of a connection's credential in one hour, from where, and on whose behalf.
 
     Counted, not one row a read. fingerprint is a keyed hash of what was handed out: it tells two tokens apart, and a
     token that is found somewhere can be matched, but nothing leads back to it.
@@ -63,6 +67,7 @@ class IssueCount(models.Model):
     caller_id = models.UUIDField()
     key_id = models.CharField(max_length=40, default="", db_default="")
     source = models.CharField(max_length=45, default="", db_default="")
+    on_behalf_of = models.CharField(max_length=64, default="", db_default="")
     version = models.BigIntegerField()
     minted_id = models.UUIDField(null=True)
     fingerprint = models.BinaryField(null=True)
@@ -74,7 +79,16 @@ class IssueCount(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["connection_id", "caller_id", "hour", "key_id", "source", "version", "minted_id"],
+                fields=[
+                    "connection_id",
+                    "caller_id",
+                    "hour",
+                    "key_id",
+                    "source",
+                    "on_behalf_of",
+                    "version",
+                    "minted_id",
+                ],
                 name="one_count_an_hour",
                 nulls_distinct=False,
             )

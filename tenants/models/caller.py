@@ -26,6 +26,13 @@ class Caller(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.SlugField(max_length=64, unique=True)
+    purpose = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What it reads tokens for, in a few words: tenants find it in their audit export.",
+    )
     operations = ArrayField(models.CharField(max_length=32, choices=Operation.choices), default=list)
     all_tenants = models.BooleanField(default=False)
     tenants = models.ManyToManyField(Tenant, blank=True, related_name="callers")

@@ -13,18 +13,21 @@ _CHUNK = 2000
 # Any number that no other advisory lock of one argument has.
 _CHAIN_LOCK = 4_155_071_105
 _MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
+# Nothing where nothing was said: as on the days that were closed before it could be.
+_USER = "CASE on_behalf_of WHEN '' THEN '[]'::jsonb ELSE jsonb_build_array(on_behalf_of) END"
 _EVENTS = f"""
-    SELECT jsonb_build_array(id, {_MICROSECONDS.format("at")}, tenant_id, connection_id, actor_kind, actor, action,
-                             source, detail)::text
+    SELECT (jsonb_build_array(id, {_MICROSECONDS.format("at")}, tenant_id, connection_id, actor_kind, actor, action,
+                             source, detail) || {_USER})::text
     FROM tenants_auditevent WHERE at >= %(start)s AND at < %(end)s ORDER BY id
 """  # noqa: S608  constants of this module
 # Byte by byte, so that another version of the system's collation does not reorder the past.
 _READS = f"""
-    SELECT jsonb_build_array({_MICROSECONDS.format("hour")}, connection_id, tenant_id, caller_id, key_id, source,
+    SELECT (jsonb_build_array({_MICROSECONDS.format("hour")}, connection_id, tenant_id, caller_id, key_id, source,
                              version, minted_id, encode(fingerprint, 'hex'), reads,
-                             {_MICROSECONDS.format("first_at")}, {_MICROSECONDS.format("last_at")})::text
+                             {_MICROSECONDS.format("first_at")}, {_MICROSECONDS.format("last_at")}) || {_USER})::text
     FROM tenants_issuecount WHERE hour >= %(start)s AND hour < %(end)s
-    ORDER BY hour, connection_id, caller_id, key_id COLLATE "C", source COLLATE "C", version, minted_id NULLS FIRST
+    ORDER BY hour, connection_id, caller_id, key_id COLLATE "C", source COLLATE "C", on_behalf_of COLLATE "C", version,
+             minted_id NULLS FIRST
 """  # noqa: S608  constants of this module
 # Whoever has written a row of a day holds this lock until the row is there for everybody, or never will be.
 _WRITERS = """

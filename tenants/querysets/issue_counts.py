@@ -6,15 +6,15 @@ from tenants.querysets.rows import one_row, rows
 # so that two processes that write the same rows lock them in the same order.
 _ADD = """
     WITH added AS (INSERT INTO tenants_issuecount AS c
-        (connection_id, tenant_id, caller_id, key_id, source, version, minted_id, fingerprint, reads,
+        (connection_id, tenant_id, caller_id, key_id, source, on_behalf_of, version, minted_id, fingerprint, reads,
          first_at, last_at, hour)
-    SELECT s.connection, s.tenant, s.caller, s.key, s.source, s.version, s.minted, decode(s.fingerprint, 'base64'),
-           s.reads, now() - s.first * interval '1 second', now() - s.last * interval '1 second',
-           date_trunc('hour', now(), 'UTC')
+    SELECT s.connection, s.tenant, s.caller, s.key, s.source, s.on_behalf_of, s.version, s.minted,
+           decode(s.fingerprint, 'base64'), s.reads, now() - s.first * interval '1 second',
+           now() - s.last * interval '1 second', date_trunc('hour', now(), 'UTC')
     FROM json_to_recordset(%(sums)s::json) AS s(connection uuid, tenant uuid, caller uuid, key text, source text,
-         version bigint, minted uuid, fingerprint text, reads bigint, first float8, last float8)
-    ORDER BY s.connection, s.caller, s.key, s.source, s.version, s.minted
-    ON CONFLICT (connection_id, caller_id, hour, key_id, source, version, minted_id) DO UPDATE
+         on_behalf_of text, version bigint, minted uuid, fingerprint text, reads bigint, first float8, last float8)
+    ORDER BY s.connection, s.caller, s.key, s.source, s.on_behalf_of, s.version, s.minted
+    ON CONFLICT (connection_id, caller_id, hour, key_id, source, on_behalf_of, version, minted_id) DO UPDATE
     SET reads = c.reads + excluded.reads,
         first_at = least(c.first_at, excluded.first_at),
         last_at = greatest(c.last_at, excluded.last_at),
@@ -26,9 +26,9 @@ _ADD = """
 def add(sums: str) -> str:
     """Add to this hour. Returns the transaction's id, for `committed`. No two sums may be of the same row.
 
-    Shape:  a JSON list of objects with connection, tenant, caller, key, source, version, minted, fingerprint (base64),
-            reads, first and last. minted tells which token it was, of those for sets of scopes; their versions are
-            numbers of their own.
+    Shape:  a JSON list of objects with connection, tenant, caller, key, source, on_behalf_of, version, minted,
+            fingerprint (base64), reads, first and last. minted tells which token it was, of those for sets of scopes;
+            their versions are numbers of their own.
     Units:  first and last are the ages of the first and the last read in seconds.
     """
     row = one_row(_ADD, {"sums": sums})

@@ -13,6 +13,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from tests.fuzz import judge
 from tests.fuzz.aim import aimed
 from tests.fuzz.ground import Ground
+from tests.fuzz.progress import Progress
 
 
 @dataclass
@@ -43,7 +44,9 @@ class Report:
             self.wrong.setdefault(case.operation.label, {}).setdefault(check.name, text)
 
 
-def run(ground: Ground, *, seed: int, examples: int, foreign: int, only: str = "") -> Report:
+def run(
+    ground: Ground, *, seed: int, examples: int, foreign: int, only: str = "", progress: Progress | None = None
+) -> Report:
     """Return what was found. Effects: thousands of requests to the broker.
 
     Shape:  examples is how many requests are made up for an operation, beside those that its schema's edges ask for;
@@ -58,6 +61,8 @@ def run(ground: Ground, *, seed: int, examples: int, foreign: int, only: str = "
     with aimed(ground, random.Random(seed)):
         for event in from_schema(schema).execute():
             _note(event, report)
+            if progress and isinstance(event, events.ScenarioFinished):
+                progress.heard(event)
     return report
 
 

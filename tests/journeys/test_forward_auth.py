@@ -90,6 +90,15 @@ def test_every_vendor_is_called_by_a_service_that_sees_none_of_its_headers(
         assert answer.headers["X-Broker-Connection"] == connection
 
 
+def test_the_broker_hears_for_which_user_a_service_asks(scene: Scene, through: Client) -> None:
+    connection = scene.connect("severa", label="for a user")
+    path = scene.systems["severa"].calls[0].path
+    assert through.get(connection, path, **{"On-Behalf-Of": "user-1"}).status_code == 200
+    answer = through.get(connection, path, **{"On-Behalf-Of": "not an id"})
+    assert (answer.status_code, answer.headers["X-Broker-Code"]) == (400, "invalid_request")
+    assert "On-Behalf-Of" in answer.json()["detail"]
+
+
 def test_by_tenant_and_provider_with_the_broker_s_own_header(scene: Scene, through: Client) -> None:
     if len(scene.connections("e-conomic")) != 1:
         scene.connect("e-conomic")

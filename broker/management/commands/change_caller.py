@@ -7,7 +7,7 @@ from typing import Any
 from broker.management.base import JsonCommand
 from broker.services import enrolment, register
 
-_AS_GIVEN = ("operations", "providers", "rate_per_minute", "connections_per_hour", "active")
+_AS_GIVEN = ("operations", "providers", "rate_per_minute", "connections_per_hour", "active", "purpose")
 
 
 class Command(JsonCommand):
@@ -24,6 +24,7 @@ class Command(JsonCommand):
         parser.add_argument("--operation", action="append", dest="operations", help="may be repeated")
         parser.add_argument("--rate-per-minute", type=int)
         parser.add_argument("--connections-per-hour", type=int)
+        parser.add_argument("--purpose", help="what it reads tokens for, in a few words")
         standing = parser.add_mutually_exclusive_group()
         standing.add_argument(
             "--stop", action="store_const", const=False, dest="active", help="refuse all its requests"

@@ -7,6 +7,8 @@ from broker.management.base import JsonCommand
 from broker.services import enrolment, register
 from broker.services.enrolment import Rights
 
+_AS_GIVEN = ("operations", "providers", "rate_per_minute", "connections_per_hour", "purpose")
+
 
 class Command(JsonCommand):
     help = "Create a caller, an internal service, and show its API key: this once."
@@ -20,6 +22,7 @@ class Command(JsonCommand):
         parser.add_argument("--operation", action="append", required=True, dest="operations")
         parser.add_argument("--rate-per-minute", type=int, default=0)
         parser.add_argument("--connections-per-hour", type=int, default=0)
+        parser.add_argument("--purpose", default="", help="what it reads tokens for, in a few words")
         parser.add_argument("--expires-days", type=int, help="API_KEY_MAX_DAYS without")
         parser.add_argument("--network", action="append", default=[], dest="networks", help="10.1.0.0/16; repeatable")
         parser.add_argument("--without-key", action="store_true", help="it comes by workload identity alone")
@@ -28,7 +31,7 @@ class Command(JsonCommand):
         slugs = None if options["all_tenants"] else options["tenants"]
         rights = {
             "tenants": None if slugs is None else [register.tenant_by_slug(slug) for slug in slugs],
-            **{name: options[name] for name in ("operations", "providers", "rate_per_minute", "connections_per_hour")},
+            **{name: options[name] for name in _AS_GIVEN},
         }
         if options["without_key"]:
             made = enrolment.create_caller_without_key(options["name"], Rights(**rights), actor=self.actor)

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from broker.services import audit_export, callers, counts, issue
+from tenants import audit
 from tenants.models import AuditEvent, Connection, IssueCount
 from tenants.querysets import hand_out
 from tenants.querysets.hand_out import Named
@@ -24,18 +25,24 @@ def test_staff_act_from_an_address(root: Client, connection: Connection) -> None
     assert "192.0.2.77" in text(root.get(reverse("admin:tenants_auditevent_changelist")))
 
 
-def test_a_connections_page_says_who_read_which_version_from_where(
+def test_a_connections_page_says_who_read_which_version_from_where_and_for_whom(
     root: Client, connection: Connection, settled: People
 ) -> None:
-    presented = callers.parse(f"Bearer {settled.aalto_key}", "10.0.0.7")
+    presented = callers.parse(f"Bearer {settled.aalto_key}", "10.0.0.7", "user-1")
     row = hand_out.for_token(presented.key_id, Named(connection.id))
     assert row is not None
     issue.count(presented, row, issue.opened(row))
     counts.reads.flush()
     version = IssueCount.objects.get().version
     shown = text(root.get(page_of(connection)))
-    assert f'aalto-service: 1 time<div class="small-print">version {version}, from 10.0.0.7, key' in shown
+    assert f'aalto-service: 1 time<div class="small-print">version {version}, from 10.0.0.7, for user-1, key' in shown
     assert presented.key_id in shown
+
+
+def test_the_log_says_for_whom_a_service_acted(root: Client, settled: People) -> None:
+    audit.record("connection.suspended", audit.caller("payroll", "10.0.0.7", "<user>"), tenant_id=settled.aalto.pk)
+    shown = root.get(reverse("admin:tenants_auditevent_changelist"))
+    assert b"Service payroll for &lt;user&gt;" in shown.content
 
 
 class TestTheExport:

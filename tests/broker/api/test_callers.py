@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from broker.services import enrolment, issuer_keys, issuers, workload_identity
+from broker.services import counts, enrolment, issuer_keys, issuers, workload_identity
 from broker.services.decision_log import DecisionLog
 from broker.services.issuer_keys import AllPublished
 from broker.services.issuer_rows import TrustedIssuers
 from broker.services.workload_identity import Verifier
-from tenants.models import ApiKey, Caller, TrustedIssuer
+from tenants.models import ApiKey, Caller, IssueCount, TrustedIssuer
 from tests import people
 from tests.fakes.issuer import AUDIENCE, ISSUER, Issuer, make_key, sign
 
@@ -59,6 +59,13 @@ def test_a_workload_gets_what_its_caller_may_have(connect, issuer, call):
     assert answers(call, connection, issuer.token(sub=SUBJECT)) == SERVED
     assert answers(call, connection, issuer.token(sub="somebody:else")) == UNKNOWN
     assert issuer.asked == 1
+
+
+def test_a_workload_too_says_for_whom_it_reads(connect, issuer, call):
+    connection = connect()
+    assert answers(call, connection, issuer.token(sub=SUBJECT), HTTP_ON_BEHALF_OF="user-1") == SERVED
+    counts.reads.flush()
+    assert IssueCount.objects.get().on_behalf_of == "user-1"
 
 
 def test_a_workload_of_another_caller_sees_nothing_of_it(connect, issuer, call):

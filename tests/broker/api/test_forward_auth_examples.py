@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from broker.services import counts
 from providers.registry import load_definitions
+from tenants.models import IssueCount
 from tests.people import PROVIDER
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs/examples"
@@ -42,6 +44,7 @@ def service(settled):
         "X-Broker-Authorization": key,
         "Authorization": key,
         "Cookie": "session=of-the-service",
+        "On-Behalf-Of": "user-1",
         "X-Original-URI": "/of-the-service",
     }
 
@@ -62,6 +65,7 @@ def test_traefik(connect, service, call, settled):
     upstream = {name: value for name, value in upstream.items() if cleaned.get(name) != ""}
     assert upstream == {"Authorization": token(call, settled), "X-Original-URI": "/of-the-service"}
     assert not ASKED["trustForwardHeader"]
+    assert users() == {"user-1", ""}
 
 
 def test_envoy(connect, service, call, settled):
@@ -85,6 +89,13 @@ def test_envoy(connect, service, call, settled):
     upstream = {name: value for name, value in {**left, **copied}.items() if name.lower() not in gone[1].split(", ")}
     assert upstream == {"Authorization": token(call, settled), "X-Original-URI": "/of-the-service"}
     assert "failure_mode_allow: false" in ENVOY
+    assert users() == {"user-1", ""}
+
+
+def users() -> set[str]:
+    """For whom there was read: the gateway for its service's user, and `token` for nobody."""
+    counts.reads.flush()
+    return set(IssueCount.objects.values_list("on_behalf_of", flat=True))
 
 
 def token(call, settled) -> str:

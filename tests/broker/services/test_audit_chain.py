@@ -18,6 +18,7 @@ from tests.broker.services.renewing import in_threads
 from tests.together import together
 
 __all__ = ["log"]
+LINES = (rows.events_of, rows.reads_of)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -80,6 +81,21 @@ class TestClosing:
             with pytest.raises(DatabaseError, match="append only"), transaction.atomic(), database.cursor() as cursor:
                 cursor.execute(sql)
 
+    def test_a_line_without_a_user_is_as_before_there_could_be_one(self, log):
+        """Or days that were closed then would not fit any more."""
+        with transaction.atomic():
+            events, reads = ([json.loads(line) for lines in of(day_ago(4)) for line in lines] for of in LINES)
+        assert ({len(one) for one in events}, {len(one) for one in reads}) == ({9}, {12})
+        execute("UPDATE tenants_auditevent SET on_behalf_of = 'u'")
+        execute("UPDATE tenants_issuecount SET on_behalf_of = 'u'")
+        with transaction.atomic():
+            users = [
+                json.loads(line)[length:]
+                for of, length in zip(LINES, (9, 12), strict=True)
+                for line in next(of(day_ago(4)))
+            ]
+        assert users == [["u"]] * 5
+
     def test_days_before_and_after_a_rotation_are_checked_with_their_own_key(self):
         event(2)
         audit_chain.close_days(NOW, seconds=60)
@@ -135,6 +151,16 @@ TAMPERING: dict[str, tuple[str, int, str]] = {
         "DELETE FROM tenants_issuecount WHERE id = (SELECT min(id) FROM tenants_issuecount)",
         4,
         "1 of 2 counts of reads are gone",
+    ),
+    "a user is changed": (
+        "UPDATE tenants_auditevent SET on_behalf_of = 'u' WHERE id = (SELECT max(id) FROM tenants_auditevent)",
+        1,
+        "events were changed; their number, 2, is right",
+    ),
+    "a count's user is changed": (
+        "UPDATE tenants_issuecount SET on_behalf_of = 'u'",
+        4,
+        "counts of reads were changed",
     ),
     "a source is changed": ("UPDATE tenants_issuecount SET source = ''", 4, "counts of reads were changed"),
     "a fingerprint is changed": ("UPDATE tenants_issuecount SET fingerprint = NULL", 4, "counts of reads were changed"),

@@ -16,7 +16,7 @@ from broker.errors import TenantNotFound
 from broker.services import audit_export, keys
 from broker.services.audit_export import Wanted
 from tenants import audit
-from tenants.models import AuditEvent, IssueCount, Tenant
+from tenants.models import AuditEvent, Caller, IssueCount, Tenant
 from tests import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +45,7 @@ def read(tenant: Tenant, *, hour: datetime = HOUR, version: int = 1) -> IssueCou
         caller_id=people.caller_of("aalto-service").pk,
         key_id="k1",
         source="10.0.0.7",
+        on_behalf_of="user-1",
         version=version,
         fingerprint=b"\x0f" * 16,
         hour=hour,
@@ -72,7 +73,7 @@ class TestWhatGoesOut:
     def test_staff_is_staff_and_the_others_have_names_and_addresses(self, tenants):
         ours, _ = tenants
         audit.record("connection.suspended", audit.staff("anna", "10.1.1.1"), tenant_id=ours.pk)
-        audit.record("feedback.reported", audit.caller("invoicing", "10.0.0.7"), tenant_id=ours.pk)
+        audit.record("feedback.reported", audit.caller("invoicing", "10.0.0.7", "user-1"), tenant_id=ours.pk)
         with audit.customer_at("2001:db8::1"):
             audit.record("authorization.started", audit.CUSTOMER, tenant_id=ours.pk)
         lines = export(ours)
@@ -81,6 +82,7 @@ class TestWhatGoesOut:
             ("caller", "invoicing", "10.0.0.7"),
             ("customer", "", "2001:db8::1"),
         ]
+        assert [each["on_behalf_of"] for each in records(lines, "event")[1:-1]] == ["", "user-1", ""]
         assert "anna" not in "".join(lines)
         assert "10.1.1.1" not in "".join(lines)
 
@@ -96,6 +98,7 @@ class TestWhatGoesOut:
         ours, theirs = tenants
         read(ours)
         read(theirs)
+        Caller.objects.filter(name="aalto-service").update(purpose="invoices")
         assert records(export(ours), "reads") == []
         lines = export(ours, reads=True)
         assert records(lines, "reads") == [
@@ -105,7 +108,9 @@ class TestWhatGoesOut:
                 "connection": str(ours.pk),
                 "caller": "aalto-service",
                 "key_id": "k1",
+                "purpose": "invoices",
                 "source": "10.0.0.7",
+                "on_behalf_of": "user-1",
                 "version": 1,
                 "fingerprint": "0f" * 16,
                 "reads": 7,

@@ -2,6 +2,7 @@
 
 from token_broker.async_client import AsyncTokenBroker
 from token_broker.auth import AsyncBrokerAuth, BrokerAuth
+from token_broker.behalf import on_behalf_of
 from token_broker.client import TokenBroker
 from token_broker.conversation import Answer
 from token_broker.errors import (
@@ -58,5 +59,6 @@ __all__ = [
     "UnsupportedOperation",
     "Verdict",
     "WebhookRefused",
+    "on_behalf_of",
     "verify_webhook",
 ]

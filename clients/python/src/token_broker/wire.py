@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 
 import httpx
 
+from token_broker import behalf
 from token_broker.calls import Call
 from token_broker.errors import BrokerFault, BrokerUnreachable, Refused, TokenBrokerError, of_problem
 
@@ -57,6 +58,7 @@ def arguments(call: Call[Any], url: str, key: str, left: float) -> Arguments:
         "Accept": "application/json",
         "User-Agent": AGENT,
         "Prefer": f"wait={int(patience)}",
+        **behalf.headers(),
     }
     if call.body is not None:
         headers["Content-Type"] = "application/json"
