@@ -2,42 +2,56 @@
 
 from typing import Any
 
-from broker.api.schemas import ConnectionOut, ConnectionSummary, ConnectSessionOut, TimelineEntry
+from broker.api.schemas import ConnectionOut, ConnectSessionOut, TimelineEntry
 from broker.errors import BrokerError
 from broker.services import admission, credentials, directory, sessions
-from tenants.models import AuditEvent, Connection, ConnectSession
+from tenants.models import AuditEvent, Connection, ConnectSession, Reason
+from tenants.querysets.connection_pages import Listed
 
 _TIMELINE_LENGTH = 50
+_REASONS = {reason.value: str(reason.label) for reason in Reason}
 # For the tenant's audit: who looked, and what was signed; neither is something that happened to the connection.
 _NOT_SHOWN = ("staff.viewed", "request.signed")
 
 
-def summary(row: Connection) -> ConnectionSummary:
-    """Shape: row with tenant and registration selected."""
-    return ConnectionSummary(**_summary(row))
-
-
-def _summary(row: Connection) -> dict[str, Any]:
+def summary(row: Listed) -> dict[str, Any]:
+    """Return the members of a ConnectionSummary."""
     return {
         "id": row.id,
-        "tenant": row.tenant.slug,
-        "provider": row.provider_id,
-        "environment": row.registration.environment,
+        "tenant": row.tenant,
+        "provider": row.provider,
+        "environment": row.environment,
         "label": row.label,
         "state": row.state,
         "reason": row.reason,
-        "reason_text": row.get_reason_display(),
-        "external_account": row.external_name,
-        "external_account_id": row.external_subject,
+        "reason_text": _REASONS.get(row.reason, row.reason),
+        "external_account": row.account,
+        "external_account_id": row.account_id,
         "connected_at": row.connected_at,
     }
+
+
+def _listed(row: Connection) -> Listed:
+    return Listed(
+        id=row.id,
+        tenant=row.tenant.slug,
+        provider=row.provider_id,
+        environment=row.registration.environment,
+        label=row.label,
+        state=row.state,
+        reason=row.reason,
+        account=row.external_name,
+        account_id=row.external_subject,
+        connected_at=row.connected_at,
+        created_at=row.created_at,
+    )
 
 
 def connection(row: Connection) -> ConnectionOut:
     """Shape: row with tenant, registration, credential and slot selected."""
     credential, slot = getattr(row, "credential", None), getattr(row, "slot", None)
     return ConnectionOut(
-        **_summary(row),
+        **summary(_listed(row)),
         base_url=_base_url(row),
         scopes_asked=row.scopes_asked,
         scopes_granted=row.scopes_granted,

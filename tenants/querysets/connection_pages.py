@@ -5,6 +5,7 @@ those: one index cannot be read in the order of all of them.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,10 @@ from tenants.querysets.rows import rows
 _ALIVE = "c.tenant_id <> ALL(ARRAY(SELECT t.id FROM tenants_tenant t WHERE t.deleted_at IS NOT NULL))"
 _NEWEST_FIRST = "ORDER BY c.created_at DESC, c.id DESC LIMIT %(most)s"
 _TENANTS = "(SELECT id FROM tenants_tenant WHERE deleted_at IS NULL AND {condition}) t(key)"
+_COLUMNS = """
+    c.id, te.slug, c.provider_id, rg.environment, c.label, c.state, c.reason, c.external_name, c.external_subject,
+    c.connected_at, c.created_at
+"""
 _PROVIDERS = "(SELECT unnest(%(providers)s::text[])) p(key)"
 
 
@@ -29,9 +34,25 @@ class Wanted(NamedTuple):
     after: Place | None = None
 
 
-def page(wanted: Wanted, limit: int) -> list[UUID]:
-    """Return the ids of at most so many, newest first."""
-    return [row[0] for row in rows(_statement(wanted), _values(wanted, limit))]
+class Listed(NamedTuple):
+    """A connection as lists show it. Shape: tenant is its slug; account and account_id are the provider's."""
+
+    id: UUID
+    tenant: str
+    provider: str
+    environment: str
+    label: str
+    state: str
+    reason: str
+    account: str
+    account_id: str
+    connected_at: datetime | None
+    created_at: datetime
+
+
+def page(wanted: Wanted, limit: int) -> list[Listed]:
+    """Return at most so many, newest first. Effects: one query."""
+    return list(map(Listed._make, rows(_statement(wanted), _values(wanted, limit))))
 
 
 def _statement(wanted: Wanted) -> str:
@@ -52,7 +73,13 @@ def _statement(wanted: Wanted) -> str:
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     of_each = f"SELECT c.id, c.created_at FROM tenants_connection c {where} {_NEWEST_FIRST}"  # noqa: S608
     merged = f"{' CROSS JOIN '.join(keys)} CROSS JOIN LATERAL ({of_each}) c" if keys else f"({of_each}) c"
-    return f"SELECT c.id FROM {merged} {_NEWEST_FIRST}"  # noqa: S608
+    # The rest of them is read once it is known which they are.
+    return f"""
+        SELECT {_COLUMNS} FROM (SELECT c.id, c.created_at FROM {merged} {_NEWEST_FIRST}) chosen
+        JOIN tenants_connection c ON c.id = chosen.id JOIN tenants_tenant te ON te.id = c.tenant_id
+        JOIN tenants_clientregistration rg ON rg.id = c.registration_id
+        ORDER BY chosen.created_at DESC, chosen.id DESC
+    """  # noqa: S608
 
 
 def _these_tenants(wanted: Wanted) -> str:

@@ -16,7 +16,7 @@ import django
 
 from embedded import pytest_plugin, settings_for_tests
 
-DEFAULT_EXAMPLES = 2000
+DEFAULT_EXAMPLES = 500
 
 
 def main(words: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.utils import timezone
 
+from broker.api.schemas import ConnectionPage
 from tenants.models import ApiKey, Connection, ConnectSession
 from tests import people
 
@@ -78,6 +79,16 @@ class TestConnections:
         assert shown["version"] == connection.credential.version
         assert "connection.connected" in [entry["action"] for entry in shown["timeline"]]
         assert token not in answer.content.decode()
+
+    def test_the_list_shows_a_connection_as_its_own_page_does(self, connect, settled, call):
+        row = connect()
+        Connection.objects.filter(pk=row.pk).update(state="degraded", reason="grant_revoked", label="Ä")
+        answer = call("GET", "/v1/connections", settled.aalto_key)
+        # Strictly what the document promises: nothing is missing, nothing more is told.
+        (shown,) = ConnectionPage.model_validate_json(answer.content, extra="forbid").items
+        page = call("GET", f"/v1/connections/{row.id}", settled.aalto_key).json()
+        assert answer.json()["items"] == [{name: page[name] for name in type(shown).model_fields}]
+        assert page["reason_text"] == "The provider no longer accepts this connection."
 
     def test_pages_hold_each_connection_once(self, connect, settled, call):
         first = connect()
