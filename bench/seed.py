@@ -15,7 +15,7 @@ UNLIMITED = 2_000_000_000
 ACCESS_TOKEN = "x" * 900
 _STAFF = audit.staff("bench")
 CUID = "4CAB0000000000000000000000000001"
-_OPERATIONS = [Operation.TOKEN_READ, Operation.CONNECTION_READ]
+_OPERATIONS = [Operation.TOKEN_READ, Operation.CONNECTION_READ, Operation.METRICS_READ]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """Who may be handed what: the checks that every hand-out makes, in the order that tells strangers nothing."""
 
-import hmac
 import json
 from collections.abc import Callable
 from functools import lru_cache
 from types import MappingProxyType
-from uuid import UUID
 
 from broker import errors
-from broker.services import directory, policy, sessions
+from broker.services import callers, directory, policy, sessions
 from broker.services.callers import PresentedKey
 from broker.services.known_keys import known_keys
 from broker.services.policy import Grant
@@ -21,7 +19,6 @@ from tenants.querysets.hand_out import HandOut, Known
 
 # Of a key id, or of a key that was read a moment ago.
 Find = Callable[[str | Known], HandOut | None]
-_NOT_SAID: frozenset[UUID] = frozenset()
 SERVED = (State.CONNECTED.value, State.DEGRADED.value)
 # Without a wish of the caller's, a token is renewed a minute before its end; one that lives for minutes, a quarter.
 _DEFAULT_MIN_TTL_SECONDS, _DEFAULT_SHARE = 60.0, 0.25
@@ -46,7 +43,7 @@ def admit(presented: PresentedKey, row: HandOut | None, needed: str, *, cost: in
     Shape:  cost is how many requests this counts as: none for a second look.
     Raises: Unauthenticated, SourceNotAllowed, CallerThrottled, RateLimited, and those of `admit_to`.
     """
-    grant = enter(presented, row, cost)
+    grant = callers.enter(presented, row, cost)
     assert row is not None
     return admit_to(grant, row, needed)
 
@@ -80,38 +77,6 @@ def admit_to(grant: Grant, row: HandOut, needed: str) -> HandOut:
     if row.state not in SERVED:
         raise _refusal(row)
     return row
-
-
-def enter(presented: PresentedKey, row: HandOut | None, cost: int) -> Grant:
-    """As callers.authenticate, from the columns that every query of this path begins with.
-
-    Shape:  tenant_ids of the Grant is empty: `tenant_allowed` of each row says it.
-    Raises: Unauthenticated, SourceNotAllowed, CallerThrottled, RateLimited.
-    """
-    stored = bytes(row.secret_hash) if row else bytes(32)
-    right = hmac.compare_digest(stored, presented.secret_hash)
-    if row is None or not right or not row.key_usable:
-        strangers.bad(presented.secret_hash, presented.source)
-        raise policy.stranger(presented.key_id, presented.source)
-    strangers.good(presented.secret_hash)
-    grant = Grant(
-        caller_id=row.caller_id,
-        caller_name=row.caller_name,
-        key_id=presented.key_id,
-        operations=row.operations,
-        providers=row.providers,
-        tenant_ids=_NOT_SAID,
-        source=presented.source,
-        on_behalf_of=presented.on_behalf_of,
-    )
-    policy.enter(
-        grant,
-        allowed_from=row.networks,
-        throttled_seconds=row.throttled_seconds,
-        per_minute=row.rate_per_minute,
-        cost=cost,
-    )
-    return grant
 
 
 def _refusal(row: HandOut) -> errors.BrokerError:

@@ -12,7 +12,7 @@ from django.db import connections
 
 from broker import errors
 from broker.errors import BrokerError
-from broker.services import admission, counts, issue, policy
+from broker.services import admission, callers, counts, issue, policy
 from broker.services.callers import PresentedKey
 from broker.services.issue import Wanted
 from broker.services.kept_answers import KeptAnswer, kept_answers
@@ -56,7 +56,7 @@ def issue_tokens(presented: PresentedKey, asked: Sequence[Asked], *, wait_second
     """
     deadline = time.monotonic() + issue.patience(Wanted(wait_seconds=wait_seconds))
     key = admission.look_up(presented, hand_out.for_key)
-    grant = admission.enter(presented, key, len(asked))
+    grant = callers.enter(presented, key, len(asked))
     assert key is not None
     policy.may(grant, Operation.TOKEN_READ.value)
     verdicts: _Verdicts = [None] * len(asked)

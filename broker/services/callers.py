@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -21,9 +22,12 @@ from broker.services.policy import Grant
 from broker.services.strangers import strangers
 from broker.services.workload_identity import TokenRefused
 from tenants.models import ApiKey, Caller
+from tenants.querysets import hand_out
+from tenants.querysets.hand_out import HandOut
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_ID_LENGTH, _SECRET_LENGTH = 12, 43
+_NOT_SAID: frozenset[UUID] = frozenset()
 _FORM = re.compile(
     rf"brk_([A-Za-z0-9]{{1,16}})_([0-9A-Za-z]{{{_KEY_ID_LENGTH}}})_([0-9A-Za-z]{{{_SECRET_LENGTH}}})_([0-9a-f]{{8}})"
 )
@@ -108,41 +112,46 @@ def _workload(token: str, source: str, on_behalf_of: str) -> PresentedKey:
 
 
 def authenticate(presented: PresentedKey) -> Grant:
-    """Return what the key's caller may do. Effects: one request is counted.
-
-    Raises: Unauthenticated, the same for unknown, wrong, expired and revoked; RateLimited; as `policy.enter`.
-    """
+    """Return what the key's caller may do. Raises RateLimited, and as `enter`. Effects: one query, and as `enter`."""
     strangers.check(presented.secret_hash, presented.source)
-    row = ApiKey.objects.select_related("caller", "issuer").filter(key_id=presented.key_id).first()
+    row, tenant_ids = hand_out.for_caller(presented.key_id)
+    return enter(presented, row, tenant_ids=tenant_ids)
+
+
+def enter(
+    presented: PresentedKey, row: HandOut | None, cost: int = 1, *, tenant_ids: frozenset[UUID] | None = _NOT_SAID
+) -> Grant:
+    """Return what a caller may do by the columns of its key, which each query of a hand-out begins with.
+
+    Shape:  cost is how many requests this is. Without tenant_ids the Grant has none: `tenant_allowed` of a row says it.
+    Raises: Unauthenticated, the same for unknown, wrong, expired and revoked; SourceNotAllowed, CallerThrottled,
+            RateLimited.
+    Effects: the requests are counted.
+    """
     stored = bytes(row.secret_hash) if row else bytes(32)
     right = hmac.compare_digest(stored, presented.secret_hash)
-    if row is None or not right or not _usable(row):
+    if row is None or not right or not row.key_usable:
         strangers.bad(presented.secret_hash, presented.source)
         raise policy.stranger(presented.key_id, presented.source)
     strangers.good(presented.secret_hash)
-    grant = _grant(row, presented)
-    policy.enter(
-        grant,
-        allowed_from=row.networks,
-        throttled_seconds=(row.throttled_until - timezone.now()).total_seconds() if row.throttled_until else None,
-        per_minute=row.caller.rate_per_minute,
-    )
-    return grant
-
-
-def _grant(row: ApiKey, presented: PresentedKey) -> Grant:
-    caller = row.caller
-    tenant_ids = None if caller.all_tenants else frozenset(caller.tenants.values_list("id", flat=True))
-    return Grant(
-        caller_id=caller.id,
-        caller_name=caller.name,
-        key_id=row.key_id,
-        operations=frozenset(caller.operations),
-        providers=frozenset(caller.providers),
+    grant = Grant(
+        caller_id=row.caller_id,
+        caller_name=row.caller_name,
+        key_id=presented.key_id,
+        operations=row.operations,
+        providers=row.providers,
         tenant_ids=tenant_ids,
         source=presented.source,
         on_behalf_of=presented.on_behalf_of,
     )
+    policy.enter(
+        grant,
+        allowed_from=row.networks,
+        throttled_seconds=row.throttled_seconds,
+        per_minute=row.rate_per_minute,
+        cost=cost,
+    )
+    return grant
 
 
 def note_use(key_ids: set[str]) -> None:
@@ -158,11 +167,6 @@ def revoke_key(key_id: str) -> bool:
 def active_keys(caller: Caller) -> int:
     """Return how many API keys of a caller are neither revoked nor expired."""
     return ApiKey.objects.filter(caller=caller, issuer=None, revoked_at=None, expires_at__gt=Now()).count()
-
-
-def _usable(row: ApiKey) -> bool:
-    trusted = row.issuer is None or row.issuer.active
-    return row.revoked_at is None and row.expires_at > timezone.now() and row.caller.active and trusted
 
 
 def _hash(secret: str) -> bytes:

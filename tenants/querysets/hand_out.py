@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from tenants.querysets import own_connection
+from tenants.querysets.rows import prepared_row
 from tenants.vault import WrappedKey
 
 _KEY = """
@@ -197,6 +198,11 @@ def _statements(columns: str = "", joins: str = "") -> _Statements:
 _KEY_ALONE = f"""
     SELECT {_KEY} FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id WHERE k.key_id = %(key)s
 """  # noqa: S608  constants of this module
+_CALLER = f"""
+    SELECT {_KEY}, CASE WHEN NOT ca.all_tenants
+        THEN ARRAY(SELECT ct.tenant_id FROM tenants_caller_tenants ct WHERE ct.caller_id = ca.id)
+    END FROM tenants_apikey k JOIN tenants_caller ca ON ca.id = k.caller_id WHERE k.key_id = %(key)s
+"""  # noqa: S608  constants of this module
 _TOKEN = _statements()
 _HEADERS = _statements(_SECRET_COLUMNS)
 _SCOPED = _statements(_MINTED_COLUMNS, _MINTED_JOINS)
@@ -237,6 +243,14 @@ def for_key(key: str | Known) -> HandOut | None:
     """Return the columns of the key and its caller alone, none of them a connection's; None for an unknown key."""
     row = own_connection.row(_KEY_ALONE, {"key": key}) if isinstance(key, str) else key.columns
     return HandOut(*row, *_NOTHING) if row else None
+
+
+def for_caller(key: str) -> tuple[HandOut | None, frozenset[UUID] | None]:
+    """As for_key, with the ids of the tenants that the caller may see: None for all of them."""
+    row = prepared_row(_CALLER, {"key": key})
+    if row is None:
+        return None, frozenset()
+    return HandOut(*row[:-1], *_NOTHING), None if row[-1] is None else frozenset(row[-1])
 
 
 def _row(

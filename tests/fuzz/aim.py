@@ -17,7 +17,7 @@ from tests.fuzz.ground import Ground
 EXISTING = 75
 IDEMPOTENCY_KEY = "Idempotency-Key"
 # Who asks for events may wait for the first one, and here hardly one comes: of a hundred, so many still do.
-PREFER = "Prefer"
+WAITS = ("Prefer", "X-Request-Deadline")
 WAITING = 2
 
 
@@ -29,8 +29,8 @@ def aimed(ground: Ground, chance: random.Random) -> Iterator[None]:
     def before_call(_: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
         if not _is_linked(case) and chance.randrange(100) < EXISTING:
             _aim(case, ground)
-        if chance.randrange(100) >= WAITING and not _is_odd(case, ParameterLocation.HEADER):
-            case.headers.pop(PREFER, None)
+        if chance.randrange(100) >= WAITING:
+            _hurry(case)
         if case.method == "DELETE" and case.path_parameters:
             _spare(case.path_parameters, ground)
 
@@ -50,6 +50,13 @@ def _aim(case: Case, ground: Ground) -> None:
     # With a key that came before, a request is that one or a mistake: nearly all would be.
     if IDEMPOTENCY_KEY in case.headers and not _is_odd(case, ParameterLocation.HEADER):
         case.headers[IDEMPOTENCY_KEY] = str(uuid.uuid4())
+
+
+def _hurry(case: Case) -> None:
+    """Let it not wait where nothing else is odd about its headers."""
+    if not _is_odd(case, ParameterLocation.HEADER):
+        for name in WAITS:
+            case.headers.pop(name, None)
 
 
 def _spare(parameters: dict[str, Any], ground: Ground) -> None:

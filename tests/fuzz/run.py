@@ -15,6 +15,8 @@ from tests.fuzz.aim import aimed
 from tests.fuzz.ground import Ground
 from tests.fuzz.progress import Progress
 
+FUZZING = "fuzzing"
+
 
 @dataclass
 class Report:
@@ -60,15 +62,19 @@ def run(
     report = Report()
     with aimed(ground, random.Random(seed)):
         for event in from_schema(schema).execute():
-            _note(event, report)
+            _note(event, report, examples)
             if progress and isinstance(event, events.ScenarioFinished):
                 progress.heard(event)
     return report
 
 
-def _note(event: events.EngineEvent, report: Report) -> None:
+def _note(event: events.EngineEvent, report: Report, examples: int) -> None:
     if isinstance(event, events.ScenarioFinished):
         report.heard(event.recorder)
+        made = len(event.recorder.interactions)
+        if event.phase.value == FUZZING and made < examples:
+            # It says nothing of its own when a generator fails.
+            report.errors.append(f"{event.label}: {made} of {examples} requests were made up")
         if event.status is Status.ERROR:
             report.errors.append(f"{event.label}: {event.phase.value} did not end")
     elif isinstance(event, events.NonFatalError):
@@ -92,6 +98,10 @@ def _config(ground: Ground, seed: int, examples: int, only: str) -> dict[str, An
             "positive_data_acceptance": {"enabled": False},
         },
         "cache": {"enabled": False},
+        # What is made up may not depend on answers before: an operation would quietly end with the first such request.
+        "phases": {
+            "fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}},
+        },
         "operations": [
             *([{"exclude-operation-id": only, "enabled": False}] if only else []),
             # A gateway repeats the method of the request that it asks about.

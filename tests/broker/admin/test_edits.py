@@ -68,6 +68,7 @@ def test_a_superuser_narrows_a_caller(root: Client, settled: People) -> None:
     caller = people.caller_of("aalto-service")
     limits = {"rate_per_minute": "600", "connections_per_hour": "0"}
     form = {"operations": ["connection.read"], "tenants": [settled.birch.pk], "providers": [people.PROVIDER], **limits}
+    form["purpose"] = "sends invoices"
     assert root.post(f"/admin/tenants/caller/{caller.pk}/change/", form).status_code == 302
     caller.refresh_from_db()
     assert (caller.active, caller.operations, caller.providers) == (False, ["connection.read"], [people.PROVIDER])
@@ -77,7 +78,7 @@ def test_a_superuser_narrows_a_caller(root: Client, settled: People) -> None:
     event = AuditEvent.objects.get(action="caller.changed")
     assert event.detail == {
         "caller": "aalto-service",
-        "changed": ["Active", "Operations", "Tenants", "Providers", "Rate per minute"],
+        "changed": ["Active", "Purpose", "Operations", "Tenants", "Providers", "Rate per minute"],
         "now": {
             "active": False,
             "operations": ["connection.read"],
@@ -85,6 +86,7 @@ def test_a_superuser_narrows_a_caller(root: Client, settled: People) -> None:
             "providers": [people.PROVIDER],
             "rate_per_minute": 600,
             "connections_per_hour": 0,
+            "purpose": "sends invoices",
         },
     }
 
@@ -134,6 +136,8 @@ def test_a_superuser_says_where_a_key_may_come_from(root: Client, settled: Peopl
     assert AuditEvent.objects.filter(action="caller.key_changed").count() == 1
 
 
+# As it is served: within one transaction the database's clock would stand still.
+@pytest.mark.django_db(transaction=True)
 def test_a_superuser_lets_a_throttled_key_read_on(root: Client, settled: People) -> None:
     key = ApiKey.objects.get(caller__name="aalto-service")
     ApiKey.objects.filter(pk=key.pk).update(throttled_until=timezone.now() + timedelta(minutes=30))
