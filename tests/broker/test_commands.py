@@ -72,18 +72,15 @@ class TestOneJsonObject:
     def test_what_a_caller_may_do_is_changed_as_far_as_it_is_named(self, manage, acme):
         limits = ("--rate-per-minute", "60", "--connections-per-hour", "100")
         manage("create_caller", "svc", "--tenant", "acme", "--operation", "token.read", *limits)
-        now = manage(
-            "change_caller", "svc", "--provider", people.PROVIDER, "--all-tenants", "--purpose", "pay", "--json"
-        ).json
+        more = ("--provider", people.PROVIDER, "--all-tenants", "--purpose", "pay")
+        now = manage("change_caller", "svc", *more, "--json").json
         assert now == {
             "name": "svc",
             "active": True,
             "operations": ["token.read"],
             "tenants": "all",
             "providers": [people.PROVIDER],
-            "rate_per_minute": 60,
-            "connections_per_hour": 100,
-            "purpose": "pay",
+            **{"rate_per_minute": 60, "connections_per_hour": 100, "purpose": "pay"},
         }
         assert not manage("change_caller", "svc", "--stop", "--tenant", "acme", "--json").json["active"]
         now = manage("change_caller", "svc", "--resume", "--all-providers", "--rate-per-minute", "0", "--json").json
