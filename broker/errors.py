@@ -11,7 +11,7 @@ BrokerError
 ├── ReauthorizationRequired, ConnectionPending                  the customer
 ├── RightMissing, AccountUnverified                             the customer, in the provider's own program
 ├── ConnectionDisconnected, ConnectionSuspended                 the customer, or staff
-├── RenewalInProgress, ProviderUnavailableNow, IssuerUnavailable    nobody: try again later
+├── RenewalInProgress, ProviderUnavailableNow, IssuerUnavailable, BrokerUnavailable    nobody: try again later
 ├── RegistrationRejected, ProviderResponseUnusable              staff
 └── StorageFault, InternalError                                 operators
 """
@@ -52,7 +52,12 @@ class _Unfit:
 
 
 class _Later:
+    status: ClassVar[int] = 503
     retryable, action = True, "retry"
+
+
+class _Conflict:
+    status = 409
 
 
 class InternalError(BrokerError):
@@ -64,6 +69,11 @@ class StorageFault(BrokerError):
     title = "A stored credential cannot be opened"
 
 
+class BrokerUnavailable(_Later, BrokerError):
+    code = "broker_unavailable"
+    title = "The broker's database does not answer now"
+
+
 class Unauthenticated(BrokerError):
     code = "unauthenticated"
     status = 401
@@ -73,7 +83,6 @@ class Unauthenticated(BrokerError):
 
 class IssuerUnavailable(_Later, BrokerError):
     code = "issuer_unavailable"
-    status = 503
     title = "The keys of the token's issuer cannot be fetched now"
 
 
@@ -182,9 +191,8 @@ class ReturnUrlNotAllowed(_Unfit, BrokerError):
     title = "The return URL is not on the tenant's list"
 
 
-class ConnectionAmbiguous(BrokerError):
+class ConnectionAmbiguous(_Conflict, BrokerError):
     code = "connection_ambiguous"
-    status = 409
     title = "Several connections match; name one by its id or label"
     action = "fix_request"
 
@@ -209,30 +217,26 @@ class InvalidScope(_Unfit, BrokerError):
     title = "There is no token for these scopes"
 
 
-class ReauthorizationRequired(BrokerError):
+class ReauthorizationRequired(_Conflict, BrokerError):
     code = "reauthorization_required"
-    status = 409
     title = "The customer must connect again"
     action = "send_customer_to_connect_url"
 
 
-class RightMissing(BrokerError):
+class RightMissing(_Conflict, BrokerError):
     code = "right_missing"
-    status = 409
     title = "The provider's user lacks a right in the provider's own program"
     action = "send_customer_to_provider"
 
 
-class AccountUnverified(BrokerError):
+class AccountUnverified(_Conflict, BrokerError):
     code = "account_unverified"
-    status = 409
     title = "The provider has not verified the customer's account yet"
     action = "send_customer_to_provider"
 
 
-class ConnectionPending(BrokerError):
+class ConnectionPending(_Conflict, BrokerError):
     code = "connection_pending"
-    status = 409
     title = "The customer has not finished connecting"
     action = "send_customer_to_connect_url"
 
@@ -253,13 +257,11 @@ class ConnectionSuspended(BrokerError):
 
 class RenewalInProgress(_Later, BrokerError):
     code = "renewal_in_progress"
-    status = 503
     title = "The token is being renewed right now"
 
 
 class ProviderUnavailableNow(_Later, BrokerError):
     code = "provider_unavailable"
-    status = 503
     title = "The provider does not answer as it should"
 
 
@@ -268,7 +270,6 @@ class RegistrationRejected(BrokerError):
     status = 502
     title = "The provider refuses our client registration"
     retryable = True
-    action = "contact_operators"
 
 
 class ProviderResponseUnusable(_Later, BrokerError):

@@ -28,7 +28,7 @@ OF_EVERY_ROUTE: tuple[Refusal, ...] = (
     errors.SourceNotAllowed,
     errors.RateLimited,
     errors.CallerThrottled,
-    errors.IssuerUnavailable,
+    errors.BrokerUnavailable,
     errors.InternalError,
 )
 # Of routes that take a body; of those that take an Idempotency-Key.

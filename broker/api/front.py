@@ -4,7 +4,6 @@ Whatever is not exactly one of them goes on to Django, which has the same routes
 to be complete: another method, a name that is not ASCII, a plain http request that has to be redirected.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -14,11 +13,10 @@ from django.conf import settings
 from broker.api import batch, headers, token
 from broker.api.hot import Environ
 from broker.api.reply import Reply, problem
-from broker.errors import BrokerError, InternalError
-from broker.services import rate_limits
+from broker.errors import BrokerError
+from broker.services import faults, rate_limits
 from tenants.querysets import own_connection
 
-logger = logging.getLogger(__name__)
 Start = Callable[..., Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
 _LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -74,9 +72,8 @@ def handled(handler: Callable[..., Reply], words: tuple[str, ...], environ: Envi
         return handler(environ, *words)
     except BrokerError as error:
         return problem(error)
-    except Exception:
-        logger.exception("unhandled fault")
-        return problem(InternalError())
+    except Exception as error:
+        return problem(faults.told_of(error))
     finally:
         # Only what was not fresh has taken Django's own.
         if django.connection is not None and not django.in_atomic_block:

@@ -5,7 +5,7 @@ import math
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
-from broker.errors import BrokerError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from broker.errors import BrokerError, InvalidRequest, MethodNotAllowed, RouteNotFound
 
 CONTENT_TYPE = "application/problem+json"
 _encode = msgspec.json.encode
@@ -52,7 +52,3 @@ def method_not_allowed(allowed: str) -> HttpResponse:
 
 def bad_request(detail: str) -> HttpResponse:
     return response(InvalidRequest(detail))
-
-
-def internal_error() -> HttpResponse:
-    return response(InternalError())

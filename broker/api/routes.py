@@ -1,6 +1,5 @@
 """The described API: its routers, and what becomes of every fault."""
 
-import logging
 from typing import Any
 
 from django.conf import settings
@@ -26,8 +25,7 @@ from broker.api.describing import TAGS
 from broker.api.document import completed
 from broker.api.parsing import StrictParser
 from broker.errors import BodyTooLarge, BrokerError, InvalidRequest
-
-logger = logging.getLogger(__name__)
+from broker.services import faults
 
 
 class DescribedAPI(NinjaAPI):
@@ -98,5 +96,4 @@ def _on_body_too_big(_request: HttpRequest, _error: Any) -> HttpResponse:
 
 @api.exception_handler(Exception)
 def _on_fault(_request: HttpRequest, error: Any) -> HttpResponse:
-    logger.error("unhandled fault", exc_info=error)
-    return problems.internal_error()
+    return problems.response(faults.told_of(error))

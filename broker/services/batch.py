@@ -1,6 +1,5 @@
 """Give many tokens at once: one look at the caller, one query for all connections, a verdict for each."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from django.db import connections
 
 from broker import errors
 from broker.errors import BrokerError
-from broker.services import admission, callers, counts, issue, policy
+from broker.services import admission, callers, counts, faults, issue, policy
 from broker.services.callers import PresentedKey
 from broker.services.issue import Wanted
 from broker.services.kept_answers import KeptAnswer, kept_answers
@@ -22,7 +21,6 @@ from tenants.models import Operation
 from tenants.querysets import hand_out, hand_out_many
 from tenants.querysets.hand_out import HandOut, Named
 
-logger = logging.getLogger(__name__)
 # Renewals that all batches of this process wait for at a time: each holds a database connection, and others want
 # tokens as well.
 _AT_A_TIME = 4
@@ -138,9 +136,8 @@ def _renewed(presented: PresentedKey, row: HandOut, min_ttl: int | None, *, dead
         return Verdict(row.connection_id, made.token)
     except BrokerError as error:
         return Verdict(row.connection_id, error=error)
-    except Exception:
+    except Exception as error:
         # The others of the batch have their tokens.
-        logger.exception("unhandled fault", extra={"connection_id": row.connection_id})
-        return Verdict(row.connection_id, error=errors.InternalError())
+        return Verdict(row.connection_id, error=faults.told_of(error, connection_id=row.connection_id))
     finally:
         connections.close_all()

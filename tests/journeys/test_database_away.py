@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -89,6 +90,44 @@ class Place:
         assert call_provider(self.aalto.token(self.connection)).status_code == 200
         decided = [one["decision"] for one in self.sandbox.log(endpoint="token") if one["decision"] != "issued"]
         assert set(decided) == {"rotated"}
+
+
+@pytest.fixture
+def served(journey: Journey, service: Callable[[Broker], Service], tmp_path: Path) -> Iterator[tuple[Any, ...]]:
+    """A web process behind the proxy: broker, proxy, Aalto's service, its connection."""
+    broker, _ = journey()
+    server = Path(parse_qs(urlsplit(broker.database_url).query)["host"][0])
+    with DatabaseProxy(socket_folder(tmp_path / "w"), server / LONGEST_NAME) as proxy:
+        proxied = broker.database_url.replace(str(server), str(proxy.folder))
+        broker.manage = Manage({**broker.manage.environment, "DATABASE_URL": proxied})
+        broker.start_web()
+        aalto = service(broker)
+        yield broker, proxy, aalto, customer.connect_new(broker, aalto)
+
+
+def test_callers_are_told_to_ask_again_and_are_served_when_it_is_back(served: tuple[Any, ...]) -> None:
+    broker, proxy, aalto, connection = served
+    page = f"/connections/{connection}"
+    asks = [
+        lambda: aalto.http.get(f"{page}/token"),
+        lambda: aalto.http.post("/tokens", json={"requests": [{"connection": connection}]}),
+        lambda: aalto.http.get(page),
+    ]
+    assert [ask().status_code for ask in asks] == [200] * 3
+    proxy.cut()
+    for ask in asks:
+        answer = ask()
+        told = answer.json()
+        assert (answer.status_code, told["code"], told["retryable"]) == (503, "broker_unavailable", True), answer.url
+        assert answer.headers["Retry-After"] == "1"
+    assert "Traceback" not in broker.logs()["web"]
+    proxy.restore()
+    for ask in asks:
+        wait_until(partial(_served, ask), "an answer as before", PATIENCE_SECONDS)
+
+
+def _served(ask: Callable[[], Any]) -> bool:
+    return bool(ask().status_code == 200)
 
 
 @pytest.fixture

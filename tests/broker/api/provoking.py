@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from django.conf import settings as configured
 from django.db import connection as database
 from django.db import transaction
@@ -263,6 +264,16 @@ def _fault(scene: Scene) -> HttpResponse:
             cursor.execute("ALTER TABLE tenants_connection RENAME TO gone")
         answer = scene.ask("GET", "connections")
         transaction.set_rollback(True)
+    return answer
+
+
+@provokes("broker_unavailable")
+def _database_away(scene: Scene) -> HttpResponse:
+    with psycopg.connect(**database.get_connection_params()) as other, database.cursor() as cursor:
+        other.execute("LOCK TABLE tenants_connection")
+        cursor.execute("SET statement_timeout = 50")
+        answer = scene.ask("GET", "connections")
+        cursor.execute("RESET statement_timeout")
     return answer
 
 

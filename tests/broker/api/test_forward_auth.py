@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 
 import pytest
 from django.db import connection as database
@@ -151,6 +152,17 @@ def test_the_original_request_is_named_exactly_once(netvisor, ask, told, rest):
     answer = ask(f"/connections/{netvisor.id}{rest}", **told)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
     assert "Authorization" not in answer.headers
+
+
+@pytest.mark.parametrize("rest", ["%0A", "%0Acustomers", "a%0D%0Ab"])
+def test_a_path_with_a_line_break_is_a_path_that_is_refused(connect, ask, rest):
+    """And not an address of ours that does not exist."""
+    row = connect()
+    for known in (f"/connections/{row.id}", f"/tenants/aalto/providers/{row.provider_id}"):
+        answer = ask(f"{known}/{rest}")
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "request_refused", "url")
+    for unknown in (f"/connections/{uuid.uuid4()}", "/tenants/aalto/providers/no-such-provider"):
+        assert ask(f"{unknown}/{rest}").json()["code"] == "connection_not_found"
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ _BY_CODE: dict[str, type[Refused]] = {
     "rate_limited": TryLater,
     "renewal_in_progress": TryLater,
     "provider_unavailable": TryLater,
+    "broker_unavailable": TryLater,
     "idempotent_request_at_work": TryLater,
 }
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 # The broker says of these that the same request is worth repeating within moments.
-_SOON = frozenset(("renewal_in_progress", "rate_limited"))
+_SOON = frozenset(("renewal_in_progress", "rate_limited", "broker_unavailable"))
 _GATEWAY = frozenset((502, 503, 504))
 
 
