@@ -147,7 +147,8 @@ class Scene:
 @contextmanager
 def playing(installation: Installation, folder: Path, **parameters: Mapping[str, str]) -> Iterator[Scene]:
     """Gives a scene with one web process and one worker; afterwards no log of theirs may hold a secret."""
-    with installation.with_sandbox(folder) as (broker, sandbox):
+    # Reads are written soon, so that a test that counts them knows when all are.
+    with installation.with_sandbox(folder, ISSUE_COUNT_FLUSH_SECONDS=1) as (broker, sandbox):
         workers = Workers(broker)
         workers.worker("worker", beat=True)
         broker.start_web()

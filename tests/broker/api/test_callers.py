@@ -208,7 +208,7 @@ class TestDecisions:
             log.note("forbidden", caller="svc")
         assert [record.getMessage() for record in caplog.records] == [
             *["refused"] * 3,
-            "refusals that were not told one by one",
+            "refused: not told one by one",
             "refused",
         ]
         assert caplog.records[3].count == 97
