@@ -22,7 +22,7 @@ class Progress:
     def heard(self, event: events.ScenarioFinished) -> None:
         """Effects: tells of an operation, or of a hundred stories."""
         asked = len(event.recorder.interactions)
-        if event.label and event.label in {f"{case.value.operation.label}" for case in event.recorder.cases.values()}:
+        if event.label and event.label in {case.value.operation.label for case in event.recorder.cases.values()}:
             self._say(f"{event.phase.value}  {event.label}  {asked} requests, {event.elapsed_time:.0f} s")
             return
         self.stories += 1
